@@ -26,7 +26,13 @@ fn no_program_is_built_with_what_tests_forge() {
     let programs = built_with(&["deputy", "deputy-agent"]);
     assert!(programs.contains("deputy-policy feature \"default\""));
     assert!(!programs.contains(feature));
-    assert!(!programs.contains("deputy-policy-testing"));
+    for crate_of_tests in [
+        "deputy-policy-testing",
+        "deputy-log-testing",
+        "deputy-token-testing",
+    ] {
+        assert!(!programs.contains(crate_of_tests), "{crate_of_tests}");
+    }
 }
 
 #[test]

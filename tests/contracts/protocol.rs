@@ -18,7 +18,8 @@ fn the_pods_environment_is_in_the_webhook_and_in_the_agent() {
             assert!(literals(&agent).contains(&name), "the agent does not read {name}");
         }
     }
-    let listed: BTreeSet<_> = section("What a pod gets")
+    let listed: BTreeSet<_> = [section("What a pod gets"), section("The agent of a node")]
+        .concat()
         .split('`')
         .filter(|w| w.starts_with("DEPUTY_"))
         .map(str::to_owned)

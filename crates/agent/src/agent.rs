@@ -11,14 +11,15 @@ use jiff::Timestamp;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::{
-    broker::BrokerClient,
+    broker::{AgentKind, BrokerClient, BrokerSource},
     bundle::LearnedBundle,
     config::Config,
+    desk::PodDesk,
     dial::{Dialer, TlsSetupError},
     keeper::CredentialKeeper,
     log::Log,
     readiness::{StartupReadiness, fetch_first},
-    serve::serve,
+    serve::{ConnectionLimits, serve},
     server::CredentialEndpoint,
     token::TokenFile,
 };
@@ -41,6 +42,12 @@ pub enum StartError {
     /// The address can be reached from outside the pod.
     #[error("{0} is not a loopback address; credentials travel on it in clear text")]
     NotLoopback(SocketAddr),
+    /// The address can be reached from outside the node, or SDKs do not take it.
+    #[error("{0} is no address that only pods of this node reach; credentials travel on it in clear text")]
+    NotOfTheNode(SocketAddr),
+    /// What a process before has left says that this one is ready, and can't be taken away.
+    #[error("DEPUTY_READY_FILE can't be removed: {0}")]
+    ReadyFile(std::io::Error),
     /// The address can't be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -122,8 +129,9 @@ impl Agent {
             log,
         } = self;
         let token = Arc::new(TokenFile::new(&config.token_file));
-        let broker = BrokerClient::new(dialer, Arc::clone(&token), log.clone());
-        let keeper = CredentialKeeper::new(broker, Arc::new(Timestamp::now), log.clone(), &config.bindings);
+        let broker = Arc::new(BrokerClient::new(dialer, AgentKind::Sidecar, log.clone()));
+        let source = BrokerSource::new(broker, Arc::clone(&token));
+        let keeper = CredentialKeeper::new(source, Arc::new(Timestamp::now), log.clone(), &config.bindings);
         let readiness = Arc::new(StartupReadiness::new(config.wait_for, &config.bindings));
         log.info(
             "Listening",
@@ -142,17 +150,13 @@ impl Agent {
         for binding in config.bindings {
             tasks.spawn(fetch_first(Arc::clone(&keeper), Arc::clone(&readiness), binding));
         }
-        let endpoint = Arc::new(CredentialEndpoint::new(
-            keeper,
-            Arc::clone(&readiness),
-            token,
-            address,
-        ));
+        let desk = PodDesk::new(keeper, Arc::clone(&readiness), token);
+        let endpoint = Arc::new(CredentialEndpoint::new(desk, &[address]));
         let stop = async move {
             stop.await;
             readiness.stop();
         };
-        serve(listener, endpoint, stop).await;
+        serve(vec![listener], endpoint, ConnectionLimits::SIDECAR, stop).await;
         log.info("Stopped", &[]);
     }
 }

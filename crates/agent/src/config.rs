@@ -67,10 +67,20 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    fn new(variable: &'static str, problem: impl Into<String>) -> Self {
+    pub(crate) fn new(variable: &'static str, problem: impl Into<String>) -> Self {
         Self {
             variable,
             problem: problem.into(),
+        }
+    }
+
+    /// The same, said of the file that the bundle came from, where it came from one.
+    fn of_file(self, file: Option<&str>) -> Self {
+        match file {
+            Some(file) if self.variable == "DEPUTY_BROKER_CA" => {
+                Self::new("DEPUTY_BROKER_CA_FILE", format!("{file:?} {}", self.problem))
+            }
+            _ => self,
         }
     }
 }
@@ -81,15 +91,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the first variable that is wrong.
     pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let get = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let get = &|name: &str| variable(name).filter(|value| !value.is_empty());
         let listen = listen(get("DEPUTY_LISTEN"))?;
-        let token_file =
-            get("DEPUTY_TOKEN_FILE").map_or_else(|| PathBuf::from(DEFAULT_TOKEN_FILE), PathBuf::from);
-        let broker = BrokerEndpoint::parse(
-            &get("DEPUTY_BROKER_URL").ok_or_else(|| ConfigError::new("DEPUTY_BROKER_URL", "is not set"))?,
-            get("DEPUTY_BROKER_ADDRESS").as_deref(),
-            &get("DEPUTY_BROKER_CA").ok_or_else(|| ConfigError::new("DEPUTY_BROKER_CA", "is not set"))?,
-        )?;
+        let token_file = token_file(get);
+        let broker = BrokerEndpoint::read(get)?;
         let bindings = bindings(&get("DEPUTY_BINDINGS").unwrap_or_default())?;
         let wait_for = match get("DEPUTY_WAIT_FOR").as_deref() {
             None | Some("credential") => WaitFor::Credential,
@@ -107,6 +112,11 @@ impl Config {
             wait_for,
         })
     }
+}
+
+/// Reads `DEPUTY_TOKEN_FILE`.
+pub(crate) fn token_file(get: impl Fn(&str) -> Option<String>) -> PathBuf {
+    get("DEPUTY_TOKEN_FILE").map_or_else(|| PathBuf::from(DEFAULT_TOKEN_FILE), PathBuf::from)
 }
 
 /// Reads `DEPUTY_LISTEN`.
@@ -159,6 +169,26 @@ fn bindings(value: &str) -> Result<Vec<SelectedBinding>, ConfigError> {
 }
 
 impl BrokerEndpoint {
+    /// Reads the variables about the broker. Its bundle is in `DEPUTY_BROKER_CA`, or in the file that `DEPUTY_BROKER_CA_FILE` names.
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the variable that is wrong.
+    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        const FILE: &str = "DEPUTY_BROKER_CA_FILE";
+        let url =
+            get("DEPUTY_BROKER_URL").ok_or_else(|| ConfigError::new("DEPUTY_BROKER_URL", "is not set"))?;
+        let file = get(FILE).filter(|_| get("DEPUTY_BROKER_CA").is_none());
+        let ca = match &file {
+            Some(file) => std::fs::read_to_string(file)
+                .map_err(|error| ConfigError::new(FILE, format!("{file:?} can't be read: {error}")))?,
+            None => {
+                get("DEPUTY_BROKER_CA").ok_or_else(|| ConfigError::new("DEPUTY_BROKER_CA", "is not set"))?
+            }
+        };
+        Self::parse(&url, get("DEPUTY_BROKER_ADDRESS").as_deref(), &ca)
+            .map_err(|error| error.of_file(file.as_deref()))
+    }
+
     /// Reads the URL, the optional `IP:PORT` and the PEM bundle of the broker.
     ///
     /// # Errors

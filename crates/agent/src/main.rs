@@ -1,9 +1,10 @@
-//! The `deputy-agent` binary: `serve` (also without an argument), `ready`, `ready --wait`, `--version`.
+//! The `deputy-agent` binary: `serve` (also without an argument), `ready`, `ready --wait`, `--version`; and for a whole node `node`,
+//! `node-address`, `node-ready`.
 //!
 //! Exit codes: 0 fine, 1 not ready, 2 wrong arguments or configuration, 3 the agent can't serve.
 
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::Path,
     process::ExitCode,
     time::{Duration, Instant},
@@ -11,12 +12,14 @@ use std::{
 
 use deputy_agent::{
     config,
-    process::{BAD_INPUT, NOT_READY, fail, print, run, variable},
+    node::{AddressOutcome, ensure, node_addresses, ready_file, wait_for_file},
+    process::{BAD_INPUT, FAILED, NOT_READY, fail, print, run, run_node, variable},
     ready,
 };
 
 const USAGE: &str =
     "usage: deputy-agent [serve | ready [--wait[=SECONDS] [--termination-log=FILE]] | --version]
+       deputy-agent node | node-address | node-ready [--wait[=SECONDS]]
 
   serve      serve credentials to the pod (the default)
   ready      exit 0 when the application may start, else 1 with the reason
@@ -24,9 +27,16 @@ const USAGE: &str =
     --termination-log
              write the reason there too: for the hook of the container,
              whose termination message it then is
+  node       serve credentials to the pods of this node that have no
+             agent of their own
+  node-address
+             give the node the addresses of DEPUTY_LISTEN; needs NET_ADMIN
+  node-ready exit 0 when the agent of the node serves, else 1
 
 Configuration is read from the environment: DEPUTY_BROKER_URL, DEPUTY_BROKER_ADDRESS, DEPUTY_BROKER_CA,
-DEPUTY_BINDINGS, DEPUTY_WAIT_FOR, DEPUTY_LISTEN, DEPUTY_TOKEN_FILE.";
+DEPUTY_BINDINGS, DEPUTY_WAIT_FOR, DEPUTY_LISTEN, DEPUTY_TOKEN_FILE; for a node NODE_NAME, DEPUTY_LISTEN,
+DEPUTY_TOKEN_FILE, DEPUTY_READY_FILE, DEPUTY_BROKER_URL, DEPUTY_BROKER_ADDRESS, DEPUTY_BROKER_CA or
+DEPUTY_BROKER_CA_FILE.";
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
@@ -41,6 +51,13 @@ fn main() -> ExitCode {
         Some(["ready", wait, log]) => match (read_wait(wait), log.strip_prefix("--termination-log=")) {
             (Some(limit), Some(file)) if !file.is_empty() => wait_until_ready(limit, Some(Path::new(file))),
             _ => fail(BAD_INPUT, USAGE),
+        },
+        Some(["node"]) => run_node(),
+        Some(["node-address"]) => node_address(),
+        Some(["node-ready"]) => node_ready(Duration::ZERO),
+        Some(["node-ready", wait]) => match read_wait(wait) {
+            Some(limit) => node_ready(limit),
+            None => fail(BAD_INPUT, USAGE),
         },
         Some(["--version" | "-V"]) => {
             print(concat!("deputy-agent ", env!("CARGO_PKG_VERSION")));
@@ -89,4 +106,39 @@ fn wait_until_ready(limit: Duration, log: Option<&Path>) -> ExitCode {
             words
         })
     })
+}
+
+/// Gives the node the addresses at which its pods ask.
+fn node_address() -> ExitCode {
+    let addresses = match node_addresses(variable("DEPUTY_LISTEN").filter(|value| !value.is_empty())) {
+        Ok(addresses) => addresses,
+        Err(error) => return fail(BAD_INPUT, error),
+    };
+    let addresses: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
+    let outcomes = match ensure(&addresses) {
+        Ok(outcomes) => outcomes,
+        Err(error) => return fail(FAILED, error),
+    };
+    for (address, outcome) in &outcomes {
+        match outcome {
+            AddressOutcome::WasThere => print(format_args!("{address} is there already")),
+            AddressOutcome::Added(link) => print(format_args!("{address} is on {link} now")),
+            AddressOutcome::Failed(error) => print(format_args!("{address} is left out: {error}")),
+        }
+    }
+    let is_left_out = |outcome: &AddressOutcome| matches!(outcome, AddressOutcome::Failed(_));
+    if outcomes.iter().all(|(_, outcome)| is_left_out(outcome)) {
+        return fail(FAILED, "the node takes none of the addresses");
+    }
+    ExitCode::SUCCESS
+}
+
+fn node_ready(limit: Duration) -> ExitCode {
+    match ready_file(variable) {
+        Some(file) => match wait_for_file(&file, limit) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => fail(NOT_READY, reason),
+        },
+        None => fail(BAD_INPUT, "DEPUTY_READY_FILE: is not set"),
+    }
 }

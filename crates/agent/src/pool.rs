@@ -9,16 +9,42 @@ use std::{
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn::http1::SendRequest;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, sleep},
+};
+
+use crate::binding::MAX_BINDINGS;
 
 /// Sends requests on one connection. Dropped, it closes the connection.
 pub type Sender = SendRequest<Empty<Bytes>>;
 
-/// How long an idle connection is kept. Long enough for the bindings of a pod's start and for a retry; the broker closes
-/// idle ones after ten seconds, so it is never the first.
-const IDLE: Duration = Duration::from_secs(3);
-/// Most idle connections kept: one binding at a time is the rule.
-const MAX_IDLE: usize = 2;
+/// What a pool keeps. The broker closes what is idle for ten seconds, so it is never the first.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolLimits {
+    /// How long an idle connection is kept.
+    pub idle: Duration,
+    /// Most idle connections.
+    pub most_idle: usize,
+    /// Most requests at a time, each of which has a connection; those that come meanwhile wait.
+    pub most_at_once: usize,
+}
+
+impl PoolLimits {
+    /// Of one pod's agent: long enough for the bindings of a pod's start and for a retry, and one binding at a time is the rule. So
+    /// many bindings as a pod may have can be asked for at once.
+    pub const SIDECAR: Self = Self {
+        idle: Duration::from_secs(3),
+        most_idle: 2,
+        most_at_once: MAX_BINDINGS,
+    };
+    /// Of a node's agent: its pods share one connection, and more are there only while requests would wait for it.
+    pub const NODE: Self = Self {
+        idle: Duration::from_secs(8),
+        most_idle: 1,
+        most_at_once: 16,
+    };
+}
 
 struct Idle {
     sender: Sender,
@@ -26,28 +52,45 @@ struct Idle {
 }
 
 /// Idle connections. Clones are of the same ones.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Pool {
     idle: Arc<Mutex<Vec<Idle>>>,
+    turns: Arc<Semaphore>,
+    limits: PoolLimits,
 }
 
 impl Pool {
+    /// A pool with nothing in it.
+    pub fn new(limits: PoolLimits) -> Self {
+        Self {
+            idle: Arc::default(),
+            turns: Arc::new(Semaphore::new(limits.most_at_once)),
+            limits,
+        }
+    }
+
+    /// Waits until there may be one more request. It is over when this is dropped.
+    pub async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Never closed: there is always one.
+        self.turns.acquire().await.ok()
+    }
+
     /// An idle connection that still seems alive.
     pub async fn take(&self) -> Option<Sender> {
         loop {
             let Idle { mut sender, since } = lock(&self.idle).pop()?;
-            if since.elapsed() < IDLE && !sender.is_closed() && sender.ready().await.is_ok() {
+            if since.elapsed() < self.limits.idle && !sender.is_closed() && sender.ready().await.is_ok() {
                 return Some(sender);
             }
         }
     }
 
-    /// Keeps a connection until it is taken, or was idle for three seconds: then it is closed, whether or not anything
-    /// is ever asked again.
+    /// Keeps a connection until it is taken, or was idle for too long: then it is closed, whether or not anything is ever asked
+    /// again.
     pub fn keep(&self, sender: Sender) {
         {
             let mut idle = lock(&self.idle);
-            if idle.len() >= MAX_IDLE || sender.is_closed() {
+            if idle.len() >= self.limits.most_idle || sender.is_closed() {
                 return;
             }
             idle.push(Idle {
@@ -55,10 +98,10 @@ impl Pool {
                 since: Instant::now(),
             });
         }
-        let idle = Arc::clone(&self.idle);
+        let (idle, longest) = (Arc::clone(&self.idle), self.limits.idle);
         tokio::spawn(async move {
-            sleep(IDLE).await;
-            lock(&idle).retain(|one| one.since.elapsed() < IDLE);
+            sleep(longest).await;
+            lock(&idle).retain(|one| one.since.elapsed() < longest);
         });
     }
 }
@@ -76,6 +119,8 @@ mod tests {
     use tokio::task::JoinHandle;
 
     use super::*;
+
+    const IDLE: Duration = PoolLimits::SIDECAR.idle;
 
     /// A connection that one request was sent on, and its other end, which is done when it is closed.
     async fn used() -> (Sender, JoinHandle<Instant>) {
@@ -98,7 +143,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_idle_connection_is_closed_although_nothing_is_asked_any_more() {
-        let pool = Pool::default();
+        let pool = Pool::new(PoolLimits::SIDECAR);
         let start = Instant::now();
         let (sender, closed) = used().await;
         pool.keep(sender);
@@ -108,7 +153,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_in_use_is_not_closed_and_is_idle_anew_after_it() {
-        let pool = Pool::default();
+        let pool = Pool::new(PoolLimits::SIDECAR);
         let (sender, closed) = used().await;
         let start = Instant::now();
         pool.keep(sender);
@@ -122,7 +167,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn two_are_kept_and_the_last_one_is_used_first() {
-        let pool = Pool::default();
+        let pool = Pool::new(PoolLimits::SIDECAR);
         let mut ends = Vec::new();
         for _ in 0..3 {
             let (sender, closed) = used().await;
@@ -133,6 +178,25 @@ mod tests {
         assert!(ends[2].is_finished(), "a third one is not kept");
         let _last = pool.take().await.unwrap();
         let _first = pool.take().await.unwrap();
+        assert!(pool.take().await.is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_nodes_agent_keeps_one_connection_and_has_sixteen_requests_at_once() {
+        let pool = Pool::new(PoolLimits::NODE);
+        let mut turns = Vec::new();
+        for _ in 0..16 {
+            turns.push(pool.turn().await);
+        }
+        let seventeenth = tokio::time::timeout(Duration::from_secs(1), pool.turn());
+        assert!(seventeenth.await.is_err(), "it waits");
+        turns.pop();
+        assert!(pool.turn().await.is_some());
+        let ((kept, _), (other, closed)) = (used().await, used().await);
+        pool.keep(kept);
+        pool.keep(other);
+        closed.await.unwrap();
+        assert!(pool.take().await.is_some());
         assert!(pool.take().await.is_none());
     }
 }

@@ -137,6 +137,12 @@ fn advice(status: StatusCode, code: &str) -> Option<&'static str> {
         (StatusCode::FORBIDDEN, "NoBinding") => Some(
             "Once a binding, such as an AWSRoleBinding, names the ServiceAccount, the pod goes on without a restart.",
         ),
+        (StatusCode::FORBIDDEN, "WrongNode") => Some(
+            "A pod asks the agent of its own node; whoever looks after Deputy's agents sees what NODE_NAME this one has.",
+        ),
+        (_, "NodeAgentNotTrusted") => Some(
+            "Nothing is refused to the pod: whoever looks after Deputy tells the broker of the agents of nodes (--node-agents).",
+        ),
         (StatusCode::FORBIDDEN, "Method") => {
             Some("Create the pod again: its binding lets pods call STS themselves.")
         }
@@ -187,6 +193,12 @@ mod tests {
             (403, "NoBinding", "why. Once a binding"),
             (403, "Method", "why. Create the pod again"),
             (403, "PodGone", "a new one gets its own"),
+            (403, "WrongNode", "A pod asks the agent of its own node"),
+            (
+                401,
+                "NodeAgentNotTrusted",
+                "tells the broker of the agents of nodes",
+            ),
             (403, "AccessDenied", "AWS that refuses this request"),
             (503, "AccessDenied", "AWS that refuses, and it may pass"),
             (503, "NotReady", "Nothing is refused"),

@@ -11,13 +11,14 @@ use std::{
     },
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     agent::{Agent, StartError},
     bundle::LearnedBundle,
     config::Config,
     log::Log,
+    node::{NodeAgent, NodeConfig},
     revive::{self, Revivals},
 };
 
@@ -120,13 +121,84 @@ async fn begin(config: Config, log: Log) -> Result<Agent, StartError> {
     Ok(agent)
 }
 
-/// Serves until SIGTERM or SIGINT. `beside` is called once the agent listens, in its runtime.
+/// Serves a pod until SIGTERM or SIGINT. `beside` is called once the agent listens, in its runtime.
 pub fn run(beside: impl FnOnce()) -> ExitCode {
     end_by_panics();
     let config = match Config::read(variable) {
         Ok(config) => config,
         Err(error) => return fail(BAD_INPUT, error),
     };
+    in_runtime(async |end: EndSignals| {
+        let agent = match begin(config, Log::stdout()).await {
+            Ok(agent) => agent,
+            Err(error) => return start_failed(&error),
+        };
+        // Without it, a fault ends the process, as any other does.
+        SERVES.store(revive::hand_on(&agent).is_ok(), Ordering::Relaxed);
+        beside();
+        let stop = async move {
+            end.received().await;
+            SERVES.store(false, Ordering::Relaxed);
+            revive::let_go();
+        };
+        agent.run(stop).await;
+        ExitCode::SUCCESS
+    })
+}
+
+/// Serves the pods of a node until SIGTERM or SIGINT. A fault ends the process: while the kubelet starts it again, pods live on what their
+/// SDKs hold.
+pub fn run_node() -> ExitCode {
+    end_by_panics();
+    let config = match NodeConfig::read(variable) {
+        Ok(config) => config,
+        Err(error) => return fail(BAD_INPUT, error),
+    };
+    in_runtime(async |end: EndSignals| {
+        let agent = match NodeAgent::bind(config, Log::stdout()) {
+            Ok(agent) => agent,
+            Err(error) => return start_failed(&error),
+        };
+        match agent.run(end.received()).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => start_failed(&error),
+        }
+    })
+}
+
+fn start_failed(error: &StartError) -> ExitCode {
+    match error {
+        StartError::Listen { .. } | StartError::ReadyFile(_) => fail(FAILED, error),
+        StartError::Tls(_) | StartError::NotLoopback(_) | StartError::NotOfTheNode(_) => {
+            fail(BAD_INPUT, error)
+        }
+    }
+}
+
+/// The signals that end the process.
+struct EndSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl EndSignals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn received(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Runs `work` on one thread, in a process whose memory nobody else reads.
+fn in_runtime(work: impl AsyncFnOnce(EndSignals) -> ExitCode) -> ExitCode {
     // No core dumps, no ptrace by other processes of the same user: this memory holds credentials.
     #[cfg(target_os = "linux")]
     if let Err(error) = forbid_dumps() {
@@ -143,31 +215,10 @@ pub fn run(beside: impl FnOnce()) -> ExitCode {
         Err(error) => return fail(FAILED, format_args!("cannot start: {error}")),
     };
     let code = runtime.block_on(async {
-        let (mut terminate, mut interrupt) =
-            match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-                (Ok(terminate), Ok(interrupt)) => (terminate, interrupt),
-                (Err(error), _) | (_, Err(error)) => {
-                    return fail(FAILED, format_args!("cannot listen for signals: {error}"));
-                }
-            };
-        let agent = match begin(config, Log::stdout()).await {
-            Ok(agent) => agent,
-            Err(error @ StartError::Listen { .. }) => return fail(FAILED, error),
-            Err(error) => return fail(BAD_INPUT, error),
-        };
-        // Without it, a fault ends the process, as any other does.
-        SERVES.store(revive::hand_on(&agent).is_ok(), Ordering::Relaxed);
-        beside();
-        let stop = async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            SERVES.store(false, Ordering::Relaxed);
-            revive::let_go();
-        };
-        agent.run(stop).await;
-        ExitCode::SUCCESS
+        match EndSignals::new() {
+            Ok(end) => work(end).await,
+            Err(error) => fail(FAILED, format_args!("cannot listen for signals: {error}")),
+        }
     });
     // A name resolution that hangs must not hold up the end of the pod.
     runtime.shutdown_background();

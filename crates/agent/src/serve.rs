@@ -1,10 +1,10 @@
-//! Connections on loopback: how many, for how long, and with how much memory each.
+//! Connections of applications: how many, for how long, and with how much memory each.
 //!
 //! The sidecar has 16 MiB, and the application may open any number of sockets by mistake. So there are few places, and a
 //! connection has no memory here until the head of its request has arrived whole: until then it waits in the kernel. It serves one
-//! request: SDKs ask once in many minutes.
+//! request: SDKs ask once in many minutes. On a node, each address has a share of the places, so that no pod takes those of others.
 
-use std::{convert::Infallible, future::Future, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::Future, io, net::IpAddr, sync::Arc, time::Duration};
 
 use http::Request;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -14,17 +14,37 @@ use tokio::{
     io::Interest,
     net::{TcpListener, TcpStream},
     sync::watch,
+    task::JoinSet,
     time::{sleep, timeout},
 };
 
 use crate::{
-    broker::CredentialSource,
     places::{ConnectionPlace, ConnectionPlaces},
-    server::CredentialEndpoint,
+    server::{CredentialDesk, CredentialEndpoint},
 };
 
-/// Most connections at a time. When all of them wait for an answer, more wait in the listener's queue.
-pub const MAX_CONNECTIONS: usize = 128;
+/// How many connections there may be.
+#[derive(Clone, Copy, Debug)]
+pub struct ConnectionLimits {
+    /// At a time. When all of them wait for an answer, more wait in the listener's queue.
+    pub most: usize,
+    /// At a time of one address. When all of its own wait for an answer, one more is closed.
+    pub most_of_peer: usize,
+}
+
+impl ConnectionLimits {
+    /// Of one pod's agent, whose clients are all at one address.
+    pub const SIDECAR: Self = Self {
+        most: 128,
+        most_of_peer: 128,
+    };
+    /// Of a node's agent. Kubernetes is made for 110 pods on a node, and clouds have 250.
+    pub const NODE: Self = Self {
+        most: 1024,
+        most_of_peer: 64,
+    };
+}
+
 /// How long a client may take for the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where the HTTP parser gives up on the head of a request, in bytes. It looks only between reads, so somewhat
@@ -32,65 +52,133 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_BUFFER: usize = 32 * 1024;
 /// Most header lines of a request.
 const MAX_HEADERS: usize = 64;
+/// How long the head of a request may still take when the agent is stopped: who has connected a moment ago is answered.
+const LAST_HEAD: Duration = Duration::from_millis(250);
 /// How long requests under way may take when the agent is stopped.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Serves `endpoint` on `listener` until `stop` is over, then for at most two seconds what is under way.
-pub async fn serve<S: CredentialSource>(
-    listener: TcpListener,
-    endpoint: Arc<CredentialEndpoint<S>>,
+/// Serves `endpoint` on `listeners` until `stop` is over, then for at most two seconds what is under way.
+pub async fn serve<D: CredentialDesk>(
+    listeners: Vec<TcpListener>,
+    endpoint: Arc<CredentialEndpoint<D>>,
+    limits: ConnectionLimits,
     stop: impl Future<Output = ()> + Send,
 ) {
-    let places = ConnectionPlaces::new(MAX_CONNECTIONS);
     let (stopping, is_stopping) = watch::channel(false);
-    let accept = async {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                // Out of file descriptors, most likely: some connection has to end first.
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            if stream.set_nodelay(true).is_err() {
-                continue;
-            }
-            let (place, evicted) = places.take().await;
-            let (endpoint, is_stopping) = (Arc::clone(&endpoint), is_stopping.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = connection(stream, endpoint, &place, is_stopping) => {}
-                    _ = evicted => {}
-                }
-            });
-        }
+    let connections = Connections {
+        endpoint,
+        places: ConnectionPlaces::new(limits.most, limits.most_of_peer),
+        stopping: is_stopping,
     };
-    tokio::select! {
-        () = accept => {}
-        () = stop => {}
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(connections.clone().accept(listener));
     }
-    drop(listener);
+    stop.await;
     stopping.send_replace(true);
-    // What is still under way after this is cut off: the application that asked is going too.
-    timeout(DRAIN, places.empty()).await.unwrap_or_default();
+    while accepting.join_next().await.is_some() {}
+    // What is still under way after this is cut off: the application that asked is going too, or asks once more.
+    timeout(DRAIN, connections.places.empty())
+        .await
+        .unwrap_or_default();
 }
 
-async fn connection<S: CredentialSource>(
+/// What the listeners have in common.
+struct Connections<D> {
+    endpoint: Arc<CredentialEndpoint<D>>,
+    places: Arc<ConnectionPlaces>,
+    stopping: watch::Receiver<bool>,
+}
+
+impl<D> Clone for Connections<D> {
+    fn clone(&self) -> Self {
+        Self {
+            endpoint: Arc::clone(&self.endpoint),
+            places: Arc::clone(&self.places),
+            stopping: self.stopping.clone(),
+        }
+    }
+}
+
+impl<D: CredentialDesk> Connections<D> {
+    /// Takes connections of `listener` until the agent stops, and then those that have come by then: closed with them in its queue,
+    /// it would refuse them.
+    async fn accept(self, listener: TcpListener) {
+        let mut stops = self.stopping.clone();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = stops.wait_for(|stopping| *stopping) => break,
+            };
+            match accepted {
+                Ok((stream, peer)) => tokio::select! {
+                    biased;
+                    () = self.admit(stream, peer.ip()) => {}
+                    _ = stops.wait_for(|stopping| *stopping) => break,
+                },
+                // Out of file descriptors, most likely: some connection has to end first.
+                Err(_) => sleep(Duration::from_millis(100)).await,
+            }
+        }
+        let Ok(listener) = listener.into_std() else {
+            return;
+        };
+        while let Ok((stream, peer)) = listener.accept() {
+            let stream = stream
+                .set_nonblocking(true)
+                .and_then(|()| TcpStream::from_std(stream));
+            if let Ok(stream) = stream
+                && timeout(LAST_HEAD, self.admit(stream, peer.ip())).await.is_err()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Serves a connection as soon as there is a place for it.
+    async fn admit(&self, stream: TcpStream, peer: IpAddr) {
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
+        let peer = peer.to_canonical();
+        let Some((place, evicted)) = self.places.take(peer).await else {
+            return;
+        };
+        let (endpoint, stopping) = (Arc::clone(&self.endpoint), self.stopping.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = connection(stream, endpoint, &place, stopping) => {}
+                _ = evicted => {}
+            }
+        });
+    }
+}
+
+async fn connection<D: CredentialDesk>(
     stream: TcpStream,
-    endpoint: Arc<CredentialEndpoint<S>>,
+    endpoint: Arc<CredentialEndpoint<D>>,
     place: &ConnectionPlace,
     mut stopping: watch::Receiver<bool>,
 ) {
     let head = timeout(HEAD_TIMEOUT, head_arrives(&stream));
+    let mut stops = stopping.clone();
+    let last = async {
+        // The other end is there as long as the agent serves.
+        drop(stops.wait_for(|stopping| *stopping).await);
+        sleep(LAST_HEAD).await;
+    };
     tokio::select! {
         arrived = head => if !matches!(arrived, Ok(Ok(()))) {
             return;
         },
-        _ = stopping.wait_for(|stopping| *stopping) => return,
+        () = last => return,
     }
+    let peer = place.peer();
     let service = service_fn(move |request: Request<Incoming>| {
         let endpoint = Arc::clone(&endpoint);
         async move {
             let _busy = place.busy();
-            Ok::<_, Infallible>(endpoint.answer(&request).await)
+            Ok::<_, Infallible>(endpoint.answer(&request, peer).await)
         }
     });
     // On the heap, so that a connection that waits for its request is small.
@@ -106,6 +194,9 @@ async fn connection<S: CredentialSource>(
             .serve_connection(TokioIo::new(stream), service),
     );
     // A client that went away, or sent what is no HTTP, is its own problem.
+    if *stopping.borrow_and_update() {
+        return serving.await.unwrap_or_default();
+    }
     tokio::select! {
         ended = &mut serving => return ended.unwrap_or_default(),
         _ = stopping.wait_for(|stopping| *stopping) => {}

@@ -12,6 +12,8 @@ use std::{
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
+use crate::problem::AgentProblem;
+
 /// Largest token file, in bytes. A ServiceAccount token has about 1 KiB.
 pub const MAX_TOKEN: usize = 16 * 1024;
 
@@ -45,6 +47,12 @@ impl TokenFileError {
             Self::TooLarge(_) => "TokenTooLarge",
             Self::Malformed(_) => "TokenMalformed",
         }
+    }
+}
+
+impl From<TokenFileError> for AgentProblem {
+    fn from(error: TokenFileError) -> Self {
+        Self::unavailable(error.category(), error.to_string())
     }
 }
 

@@ -127,6 +127,32 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         }
     }
 
+    /// Waits until no call to the broker is under way.
+    pub(crate) async fn settled(&self) {
+        loop {
+            let call = self.lock().values().find_map(|slot| slot.call.clone());
+            let Some(mut call) = call else { return };
+            // Over is also one whose task is gone.
+            if call.done.wait_for(Option::is_some).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Whether a credential is held.
+    pub(crate) fn holds_any(&self) -> bool {
+        self.lock().values().any(|slot| slot.kept.is_some())
+    }
+
+    /// Whether there is anything that somebody asked for: a call under way, or a credential that an application may live on.
+    pub(crate) fn is_wanted(&self) -> bool {
+        let now = (self.clock)();
+        self.lock().values().any(|slot| {
+            let is_under_way = slot.call.as_ref().is_some_and(PendingFetch::is_under_way);
+            is_under_way || slot.wanted_until.is_some_and(|until| now < until)
+        })
+    }
+
     /// What of `slot` is handed out now. What may not be is dropped.
     fn usable(&self, slot: &mut Slot) -> Option<Bytes> {
         slot.drop_expired((self.clock)());
@@ -137,8 +163,7 @@ impl<S: CredentialSource> CredentialKeeper<S> {
 
     /// The call to the broker that is under way for `slot`, or a new one.
     fn call(self: &Arc<Self>, binding: &SelectedBinding, slot: &mut Slot) -> PendingFetch {
-        // A call whose task is gone without an outcome will never have one.
-        if let Some(call) = slot.call.as_ref().filter(|call| call.done.has_changed().is_ok()) {
+        if let Some(call) = slot.call.as_ref().filter(|call| call.is_under_way()) {
             return call.clone();
         }
         let (send, done) = watch::channel(None);

@@ -44,6 +44,13 @@ pub(super) struct PendingFetch {
     pub done: watch::Receiver<Option<Result<(), FetchError>>>,
 }
 
+impl PendingFetch {
+    /// Whether it can still bring something. One whose task is gone without an outcome will never have one.
+    pub fn is_under_way(&self) -> bool {
+        self.done.has_changed().is_ok()
+    }
+}
+
 /// What was last logged about a binding: only changes are. Another cause is a change, too: who looks for the reason of a
 /// failure reads the last line. The code stands for it, for messages may differ in every answer.
 #[derive(Clone, PartialEq, Eq)]

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use deputy_agent::serve::MAX_CONNECTIONS;
+use deputy_agent::serve::ConnectionLimits;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
 use crate::support::{Authority, Broker, Running, Setup, TOKEN, credential};
+
+const MAX_CONNECTIONS: usize = ConnectionLimits::SIDECAR.most;
 
 async fn agent() -> (Broker, Running) {
     let authority = Authority::new();

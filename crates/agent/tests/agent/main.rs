@@ -10,6 +10,7 @@
 mod authorities;
 mod flood;
 mod hostile;
+mod node;
 mod outage;
 mod revived;
 mod start;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::support::{Authority, Broker, Setup, TOKEN, ask_and_stay, credential, until};
 use deputy_agent::{
     binding::SelectedBinding,
-    broker::{BrokerClient, CredentialSource as _, Fetched},
+    broker::{AgentKind, BrokerClient, Fetched},
     config::BrokerEndpoint,
     dial::Dialer,
     log::Log,
@@ -46,10 +46,11 @@ async fn the_request_to_the_broker_is_that_of_protocol_version_1() {
     let token = Arc::new(TokenFile::new(&agent.token_file));
     let setup = Setup::to(&broker, &authority);
     let dialer = Dialer::new(BrokerEndpoint::parse(&setup.url, None, &setup.ca).unwrap()).unwrap();
-    let client = BrokerClient::new(dialer, token, Log::new(std::io::sink()));
+    let client = BrokerClient::new(dialer, AgentKind::Sidecar, Log::new(std::io::sink()));
     let etag = Some(HeaderValue::from_static("\"7\""));
+    let proof = token.current().unwrap().into();
     let fetched = client
-        .fetch(&SelectedBinding::Named("archive".into()), etag)
+        .credential(&proof, &SelectedBinding::Named("archive".into()), etag)
         .await;
     assert!(matches!(fetched, Ok(Fetched::NotModified { .. })));
 

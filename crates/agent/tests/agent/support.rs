@@ -148,8 +148,8 @@ impl Broker {
     }
 
     /// Every request for `path` is answered so, in whatever order requests come.
-    pub fn always(&self, path: &str, status: u16, body: &'static str) {
-        let body = Full::new(Bytes::from(body));
+    pub fn always(&self, path: &str, status: u16, body: impl Into<Bytes>) {
+        let body = Full::new(body.into());
         let reply = Response::builder().status(status).body(body).unwrap();
         self.shared
             .of_paths
@@ -232,7 +232,13 @@ pub async fn until(holds: impl Fn() -> bool) {
 
 /// A credential that lives for an hour.
 pub fn credential(key: &str) -> String {
-    let expiration = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    let an_hour = jiff::SignedDuration::from_hours(1);
+    credential_until(key, (jiff::Timestamp::now() + an_hour).as_second())
+}
+
+/// A credential that lives until then, in seconds since 1970.
+pub fn credential_until(key: &str, end: i64) -> String {
+    let expiration = jiff::Timestamp::from_second(end).unwrap();
     format!(
         r#"{{"AccessKeyId":"{key}","SecretAccessKey":"canary-secret","Token":"canary-session","Expiration":"{expiration}","AccountId":"123456789012"}}"#
     )
@@ -303,21 +309,12 @@ pub struct Running {
 impl Running {
     /// Sends `request` as it is and reads until the agent closes the connection.
     pub async fn raw(&self, request: &str) -> Answer {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        // The agent may answer and close before it took everything.
-        let _written_or_not = stream.write_all(request.as_bytes()).await;
-        let mut response = Vec::new();
-        let _reset_or_not = stream.read_to_end(&mut response).await;
-        Answer(String::from_utf8(response).unwrap())
+        send(self.address, request).await
     }
 
     /// A well-formed request with `token`.
     pub async fn get(&self, path: &str, token: &str) -> Answer {
-        let host = self.address;
-        self.raw(&format!(
-            "GET {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n"
-        ))
-        .await
+        ask(self.address, path, token).await
     }
 
     /// What an SDK of the application does: asks again when told that the call to the broker goes on.
@@ -361,6 +358,24 @@ impl Running {
         drop(self.stop.take());
         self.task.take().unwrap().await.unwrap();
     }
+}
+
+/// Sends `request` as it is and reads until the agent closes the connection.
+async fn send(address: SocketAddr, request: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    // The agent may answer and close before it took everything.
+    let _written_or_not = stream.write_all(request.as_bytes()).await;
+    let mut response = Vec::new();
+    let _reset_or_not = stream.read_to_end(&mut response).await;
+    Answer(String::from_utf8(response).unwrap())
+}
+
+/// A well-formed request with `token`.
+pub async fn ask(address: SocketAddr, path: &str, token: &str) -> Answer {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n"
+    );
+    send(address, &request).await
 }
 
 /// A response as it came.

@@ -1,0 +1,169 @@
+//! What the broker's answers mean.
+
+use std::time::Duration;
+
+use http::{
+    HeaderMap, StatusCode,
+    header::{ETAG, HeaderValue, RETRY_AFTER},
+};
+use zeroize::Zeroizing;
+
+#[cfg(doc)]
+use crate::credential::MAX_BODY;
+use crate::problem::AgentProblem;
+
+/// In how many seconds the broker has a newer session.
+const REFRESH_AFTER: &str = "deputy-refresh-after";
+/// What the broker knows of the pod that asks.
+const POD: &str = "deputy-pod";
+/// Most that [`REFRESH_AFTER`] may say: the longest session of AWS.
+const MAX_REFRESH_AFTER: u64 = 43_200;
+/// Longest ETag kept, in bytes.
+const MAX_ETAG: usize = 256;
+
+/// What a successful call brings.
+pub enum Fetched {
+    /// 200: a new credential, not yet checked.
+    Credential {
+        /// The response body, at most [`MAX_BODY`] bytes.
+        body: Zeroizing<Vec<u8>>,
+        /// What to send in `If-None-Match` next time.
+        etag: Option<HeaderValue>,
+        /// In how long the broker has a newer session, when it says so.
+        refresh_after: Option<Duration>,
+    },
+    /// 304: what the agent holds is current.
+    NotModified {
+        /// As above.
+        refresh_after: Option<Duration>,
+    },
+}
+
+impl Fetched {
+    /// In how long the broker has a newer session, when it says so.
+    pub fn refresh_after(&self) -> Option<Duration> {
+        match self {
+            Self::Credential { refresh_after, .. } | Self::NotModified { refresh_after } => *refresh_after,
+        }
+    }
+}
+
+/// Why a call brought nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The broker decided: there is no credential, and what is held must go (403).
+    #[error(transparent)]
+    Refused(AgentProblem),
+    /// Nothing was decided: unreachable, overloaded, or an answer that makes no sense.
+    #[error(transparent)]
+    Unavailable(AgentProblem),
+}
+
+/// The body of an answer, or why it could not be read whole.
+pub(super) type AnswerBody = Result<Zeroizing<Vec<u8>>, AgentProblem>;
+
+/// What an answer about a credential comes to; `is_held` when the question was whether the one held is current.
+pub(super) fn credential(
+    (status, headers): (StatusCode, &HeaderMap),
+    body: AnswerBody,
+    is_held: bool,
+) -> Result<Fetched, FetchError> {
+    match status {
+        StatusCode::OK => {
+            let body = body.map_err(FetchError::Unavailable)?;
+            let etag = headers.get(ETAG).filter(|e| e.len() <= MAX_ETAG).cloned();
+            Ok(Fetched::Credential {
+                body,
+                etag,
+                refresh_after: refresh_after(headers),
+            })
+        }
+        StatusCode::NOT_MODIFIED if is_held => Ok(Fetched::NotModified {
+            refresh_after: refresh_after(headers),
+        }),
+        // Decided by the status: a body that was cut off or too large does not soften a refusal.
+        status @ StatusCode::FORBIDDEN => {
+            let body = body.unwrap_or_default();
+            Err(FetchError::Refused(AgentProblem {
+                pod_is_terminating: pod_is_terminating(headers),
+                ..AgentProblem::from_broker(status, &body)
+            }))
+        }
+        // Who this pod is could not be told just now: the API server says so too while it rotates keys or lags behind. Nothing
+        // was decided, and what is held stays.
+        status if status.is_server_error() || status == StatusCode::UNAUTHORIZED => {
+            let body = body.unwrap_or_default();
+            let problem = AgentProblem::from_broker(status, &body);
+            Err(FetchError::Unavailable(AgentProblem {
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                retry_after: retry_after(headers),
+                pod_is_terminating: pod_is_terminating(headers),
+                ..problem
+            }))
+        }
+        status => {
+            let message = format!(
+                "the Deputy broker answered {}, which means nothing here",
+                status.as_u16()
+            );
+            Err(FetchError::Unavailable(AgentProblem::unavailable(
+                "BrokerError",
+                message,
+            )))
+        }
+    }
+}
+
+/// What is no number of the range says nothing.
+fn refresh_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(REFRESH_AFTER)?.to_str().ok()?;
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let seconds = text.parse().ok()?;
+    (1..=MAX_REFRESH_AFTER)
+        .contains(&seconds)
+        .then(|| Duration::from_secs(seconds))
+}
+
+fn pod_is_terminating(headers: &HeaderMap) -> bool {
+    headers.get(POD).is_some_and(|said| said == "terminating")
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<u32> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_of_the_next_session_outside_its_range_is_none() {
+        let read = |value: &'static str| {
+            let headers = HeaderMap::from_iter([(
+                http::HeaderName::from_static(REFRESH_AFTER),
+                HeaderValue::from_static(value),
+            )]);
+            refresh_after(&headers).map(|d| d.as_secs())
+        };
+        assert_eq!(
+            (read("1"), read("600"), read("43200")),
+            (Some(1), Some(600), Some(43_200))
+        );
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "1.5",
+            "43201",
+            "18446744073709551616",
+            "soon",
+            "1 ",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
+        assert_eq!(refresh_after(&HeaderMap::new()), None);
+    }
+}
