@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from rig import audit
+from rig import audit, canaries
 from rig.apiclient import ApiError
 from rig.aws import Aws
 from rig.cluster import Cluster
@@ -241,10 +241,15 @@ def started(folder: Path) -> Iterator[Scenario]:
     """A cluster, an AWS account and a Deputy of one's own, with everything started."""
     with Cluster(folder / "cluster") as cluster, Aws(folder / "aws") as aws:
         deputy = Deputy(cluster, aws, folder, people=True)
+        scenario = Scenario(cluster, aws, deputy)
         try:
-            yield Scenario(cluster, aws, deputy).start()
+            yield scenario.start()
+            running = {name for name, process in deputy.processes.items() if process.returncode is None}
+            metrics = [*scenario.last_metrics.values(), *(deputy.metrics(name) for name in running)]
         finally:
             deputy.stop()
+        # Whatever ran, one test or all.
+        assert canaries.leaks(cluster, aws, deputy, metrics) == []
 
 
 class Team:

@@ -40,6 +40,9 @@ class Cluster:
         self._admin_token = secrets.token_hex(16)
         self._manager_token = secrets.token_hex(16)
         self.port = 0
+        self._signing_keys = ["service-accounts"]
+        self.tokens: set[str] = set()
+        """Every token of a ServiceAccount that was asked for here."""
         self.admin: ApiClient
         """Requests as a member of system:masters."""
         self.front_proxy: FrontProxy
@@ -119,6 +122,12 @@ class Cluster:
         with self.without_api_server(compact):
             pass
 
+    def rotate_signing_key(self) -> None:
+        """Another key signs tokens from now on, and those of the former ones are accepted still. The API server begins anew with it."""
+        self._signing_keys.append(f"service-accounts-{len(self._signing_keys) + 1}")
+        pki.make_signing_key(self.folder / "pki", self._signing_keys[-1])
+        self.restart_api_server()
+
     def _compact_history(self) -> None:
         """Has etcd forget all but the newest version of everything."""
 
@@ -149,7 +158,7 @@ class Cluster:
             "/CN=kube-apiserver",
             {"extendedKeyUsage": "serverAuth", "subjectAltName": alternatives},
         )
-        pki.make_signing_key(keys, "service-accounts")
+        pki.make_signing_key(keys, self._signing_keys[-1])
         self.front_proxy = FrontProxy(keys)
         self.egress.listen(self.folder)
         tokens = self.folder / "tokens.csv"
@@ -173,9 +182,9 @@ class Cluster:
                 f"--service-account-issuer={ISSUER}",
                 # As after a change of the name: tokens by the former one are accepted still.
                 f"--service-account-issuer={FORMER_ISSUER}",
-                f"--service-account-key-file={keys}/service-accounts.pub",
+                *(f"--service-account-key-file={keys}/{name}.pub" for name in self._signing_keys),
             ),
-            f"--service-account-signing-key-file={keys}/service-accounts.key",
+            f"--service-account-signing-key-file={keys}/{self._signing_keys[-1]}.key",
             # A loopback address can't be an endpoint of the Service `kubernetes`.
             "--endpoint-reconciler-type=none",
             *(f"--audit-policy-file={self.folder}/audit-policy.yaml", f"--audit-log-path={self.audit_log}"),
@@ -342,7 +351,9 @@ class Cluster:
                 "uid": meta["uid"],
             }
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        return self.admin.create(path, {"spec": spec})["status"]["token"]
+        token = self.admin.create(path, {"spec": spec})["status"]["token"]
+        self.tokens.add(token)
+        return token
 
     def pod_token(self, namespace: str, pod: str, audience: str = "deputy", seconds: int = 3600) -> str:
         """What kubelet would project into this pod: a token of its ServiceAccount bound to it."""

@@ -180,6 +180,7 @@ class Deputy:
         """Gives the federation user other keys, as whoever replaces the Secret does; the old ones stay valid."""
         old = self.identities[FEDERATION]
         self.former_keys[old.access_key_id] = FEDERATION
+        self.secrets.add(old.secret_access_key)
         made = self.aws.client("iam").create_access_key(UserName="deputy-federation")
         self.identities[FEDERATION] = Credentials.of(made["AccessKey"])
         self._write_federation_keys(self.identities[FEDERATION])

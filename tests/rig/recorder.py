@@ -33,6 +33,7 @@ _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request
 _AS_ROOT = "AWS4-HMAC-SHA256 Credential=test/20000101/us-east-1/iam/aws4_request, SignedHeaders=host, Signature=0"
 _DETAILS = "GetAccountAuthorizationDetails"
 _ROLE_OF_DETAILS = re.compile(rb"<member><RoleName>(?P<name>[^<]*)</RoleName>(?=<RoleId>)")
+_SECRET = re.compile(rb"<(?:SecretAccessKey|SessionToken)>([^<]+)</")
 _BOUNDARY = re.compile(rb"<PermissionsBoundary>.*?</PermissionsBoundary>", re.DOTALL)
 
 
@@ -112,6 +113,8 @@ class Recorder:
         self._calls: list[Call] = []
         self._faults: list[Fault] = []
         self._server: ThreadingHTTPServer | None = None
+        self.secrets: set[str] = set()
+        """Each secret key and session token that was in an answer."""
         self.url = ""
 
     def start(self) -> "Recorder":
@@ -243,6 +246,7 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.owner.take_fault(parameters)
         status, headers, answer, applied = self._answer(service, parameters.get("Action", ""), fault, body)
 
+        self.owner.secrets.update(secret.decode() for secret in _SECRET.findall(answer))
         lost = fault is not None and (fault.drop or fault.lose_response)
         self.owner.record(
             Call(
