@@ -125,6 +125,23 @@ def test_where_the_api_server_publishes_no_keys_it_is_asked_about_each_token(apa
     lone_team.wait_answer(200)
 
 
+def test_another_signing_key_counts_within_seconds_and_former_tokens_stay(apart, lone_team):
+    lone_team.granted("uploader", READ)
+    lone_team.pod()
+    lone_team.wait_answer(200)
+    former = apart.cluster.pod_token(lone_team.name, "app")
+    asked = len(reviews(apart))
+    apart.cluster.rotate_signing_key()
+    # Leaders that lost their Leases begin anew.
+    apart.heal()
+    new = apart.cluster.pod_token(lone_team.name, "app")
+    assert new.partition(".")[0] != former.partition(".")[0], "the head names the key"
+    wait_until(lambda: apart.deputy.ask_broker(new)[0] == 200, "the new key is known", 10)
+    assert apart.deputy.ask_broker(former)[0] == 200
+    # By the keys that were read again, and not by a question about each token.
+    assert len(reviews(apart)) == asked
+
+
 def test_an_object_that_nobody_can_read_holds_up_no_other(apart, lone_team):
     definition = apart.admin.get(CRD)
     loose = json.loads(json.dumps(definition))
