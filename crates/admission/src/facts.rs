@@ -68,6 +68,11 @@ impl Facts {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index)
+    }
+
     /// The same, with a time after which no further grant is looked at.
     pub(crate) fn until(self, deadline: Instant) -> Self {
         Self {

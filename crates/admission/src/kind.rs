@@ -54,6 +54,11 @@ impl DeputyKind {
         )
     }
 
+    /// The kind of this name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The kind that the request is about. `None` unless kind and resource both say so.
     pub(crate) fn from_request(request: &ReviewRequest<'_>) -> Option<Self> {
         let (kind, resource) = (&request.kind, &request.resource);

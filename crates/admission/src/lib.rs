@@ -5,7 +5,7 @@
 //!
 //! - [`run`]: the process `deputy webhook`.
 //! - [`inject`]: whether a pod gets the sidecar, and the patch. Pure.
-//! - `validate`: verdicts on Deputy's kinds. Pure.
+//! - [`answer`]: verdicts on Deputy's kinds, which `deputy check` asks, too. Pure.
 //!
 //! # Invariants
 //!
@@ -32,7 +32,10 @@ mod mutate;
 mod process;
 mod review;
 mod server;
+mod unasked;
 mod validate;
 
 pub use body::MAX_BODY;
 pub use process::{Error, WebhookConfig, run};
+pub use review::ObjectWarning;
+pub use unasked::{ObjectAnswer, ObjectOutcome, answer};

@@ -162,10 +162,23 @@ fn read<'a, T: Deserialize<'a>>(
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Verdict {
     denial: Option<Box<Denial>>,
-    warnings: Vec<String>,
+    warnings: Vec<ObjectWarning>,
     audit: BTreeMap<&'static str, String>,
     patch: Patch,
     look_again: Option<Box<LookAgain>>,
+}
+
+/// A warning to whoever wrote an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectWarning {
+    /// What sort it is, where that has a name: the reason of a decision, or the code of a finding about a policy.
+    pub code: Option<&'static str>,
+    /// The field that it is about, such as `spec.ceiling.Statement[0]`; empty where it is about the object.
+    pub field: String,
+    /// For people.
+    pub message: String,
+    /// What is said before the message where it goes out without its field.
+    before: String,
 }
 
 /// Why not.
@@ -174,7 +187,7 @@ struct Denial {
     code: u16,
     reason: &'static str,
     message: String,
-    causes: Vec<StatusCause>,
+    violations: Vec<Violation>,
     /// The kind and the name that it is about.
     about: Option<(&'static str, String)>,
 }
@@ -191,13 +204,13 @@ impl Verdict {
         }
     }
 
-    fn no(code: u16, reason: &'static str, message: String, causes: Vec<StatusCause>) -> Self {
+    fn no(code: u16, reason: &'static str, message: String, violations: &[Violation]) -> Self {
         Self {
             denial: Some(Box::new(Denial {
                 code,
                 reason,
                 message,
-                causes,
+                violations: violations.to_vec(),
                 about: None,
             })),
             ..Self::allow()
@@ -206,41 +219,41 @@ impl Verdict {
 
     /// No: not allowed (403).
     pub(crate) fn forbidden(message: impl Into<String>) -> Self {
-        Self::no(403, "Forbidden", message.into(), Vec::new())
+        Self::no(403, "Forbidden", message.into(), &[])
     }
     /// No: it can't be right (422).
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::no(422, "Invalid", message.into(), Vec::new())
+        Self::no(422, "Invalid", message.into(), &[])
     }
     /// No: this is no question for us (400).
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
-        Self::no(400, "BadRequest", message.into(), Vec::new())
+        Self::no(400, "BadRequest", message.into(), &[])
     }
     /// No: the answer is not known; trying again may help (500).
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self::no(500, "InternalError", message.into(), Vec::new())
+        Self::no(500, "InternalError", message.into(), &[])
     }
     /// No: the answer took too long (504).
     pub(crate) fn timed_out(message: impl Into<String>) -> Self {
-        Self::no(504, "Timeout", message.into(), Vec::new())
+        Self::no(504, "Timeout", message.into(), &[])
     }
 
     /// No, because more is granted than may be (403), with everything that is too much.
     pub(crate) fn refused(subject: &str, violations: &[Violation]) -> Self {
         let message = list(&format!("{subject} is refused"), violations);
-        Self::no(403, "Forbidden", message, causes(violations))
+        Self::no(403, "Forbidden", message, violations)
     }
     /// No, because it can't be read (422), with every field that is wrong.
     pub(crate) fn unreadable(subject: &str, violations: &[Violation]) -> Self {
         let message = list(&format!("{subject} is invalid"), violations);
-        Self::no(422, "Invalid", message, causes(violations))
+        Self::no(422, "Invalid", message, violations)
     }
 
     /// About an object: kubectl says which one was refused by what is said here, not by the message; and of a warning it
     /// says nothing, so that in a file of ten objects it has to say for itself whose it is.
     pub(crate) fn about(mut self, kind: &'static str, name: &str) -> Self {
         for warning in &mut self.warnings {
-            *warning = cut(&format!("{kind} {name}: {warning}"), MAX_WARNING_CHARS);
+            warning.before = format!("{kind} {name}: {}", warning.before);
         }
         if let Some(denial) = &mut self.denial {
             denial.about = Some((kind, name.to_owned()));
@@ -249,9 +262,14 @@ impl Verdict {
     }
 
     /// With a warning to whoever wrote the object.
-    pub(crate) fn warn(mut self, warning: impl Into<String>) -> Self {
+    pub(crate) fn warn(self, warning: impl Into<String>) -> Self {
+        self.warn_of(ObjectWarning::new(None, "", warning))
+    }
+
+    /// With a warning whose sort or field is known.
+    pub(crate) fn warn_of(mut self, warning: ObjectWarning) -> Self {
         if self.warnings.len() < MAX_WARNINGS {
-            self.warnings.push(cut(&warning.into(), MAX_WARNING_CHARS));
+            self.warnings.push(warning);
         }
         self
     }
@@ -276,6 +294,22 @@ impl Verdict {
     /// Whether it is a no.
     pub(crate) fn is_denied(&self) -> bool {
         self.denial.is_some()
+    }
+
+    /// What is said in the audit log under this key.
+    pub(crate) fn audited(&self, key: &str) -> Option<&str> {
+        self.audit.get(key).map(String::as_str)
+    }
+
+    /// The refusal, if it is one: its sentence, and all that is wrong.
+    pub(crate) fn refusal(&self) -> Option<(&str, &[Violation])> {
+        let denial = self.denial.as_deref()?;
+        Some((&denial.message, &denial.violations))
+    }
+
+    /// The warnings.
+    pub(crate) fn warnings(&self) -> &[ObjectWarning] {
+        &self.warnings
     }
 
     /// With RFC 6902 operations.
@@ -311,16 +345,42 @@ impl Verdict {
                 patch_type: patch.as_ref().map(|_| "JSONPatch"),
                 patch,
                 audit_annotations: self.audit,
-                warnings: self.warnings,
+                warnings: self.warnings.iter().map(ObjectWarning::text).collect(),
             },
         })
+    }
+}
+
+impl ObjectWarning {
+    pub(crate) fn new(
+        code: Option<&'static str>,
+        field: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            field: field.into(),
+            message: message.into(),
+            before: String::new(),
+        }
+    }
+
+    /// The same, which goes out with these words before it.
+    pub(crate) fn after(self, before: impl Into<String>) -> Self {
+        let before = before.into();
+        Self { before, ..self }
+    }
+
+    /// As the API server hands it on.
+    fn text(&self) -> String {
+        cut(&format!("{}{}", self.before, self.message), MAX_WARNING_CHARS)
     }
 }
 
 impl Denial {
     fn into_status(self) -> Status {
         let status = Status::failure(&self.message, self.reason).with_code(self.code);
-        if self.causes.is_empty() && self.about.is_none() {
+        if self.violations.is_empty() && self.about.is_none() {
             return status;
         }
         let (kind, name) = self.about.unwrap_or_default();
@@ -329,7 +389,7 @@ impl Denial {
             group: if kind.is_empty() { "" } else { deputy_api::GROUP }.to_owned(),
             kind: kind.to_owned(),
             uid: String::new(),
-            causes: self.causes,
+            causes: causes(&self.violations),
             retry_after_seconds: 0,
         })
     }

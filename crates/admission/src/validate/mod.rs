@@ -126,6 +126,28 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     if let Err(stale) = facts.current() {
         return not_known(&stale);
     }
+    judge(object, facts)
+}
+
+/// The verdict on an object that nobody applies: what it would be if somebody did, in a cluster that is known however old that is.
+pub(crate) fn unasked(kind: DeputyKind, object: &Value, old: Option<&Value>, facts: &Facts) -> Verdict {
+    let operation = match old {
+        Some(_) => Operation::Update,
+        None => Operation::Create,
+    };
+    let reviewed = ReviewedObject {
+        kind,
+        operation,
+        object,
+        old,
+        // Whoever asks holds the objects.
+        tells_names: true,
+    };
+    judge(&reviewed, facts)
+}
+
+/// The verdict on an object that is made or changed, by its kind.
+fn judge(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     let mut violations = object.unknown_fields();
     violations.extend(object.changed_fields());
     if !violations.is_empty() {

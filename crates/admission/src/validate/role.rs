@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use deputy_api::{AWSRole, convert};
-use deputy_delegation::{Accepted, Decision, ObjectName, Reason};
+use deputy_delegation::{Accepted, Decision, MissingFact, ObjectName, Reason};
 
 use super::{blast_radius, lints, object::ReviewedObject};
-use crate::{facts::Facts, live::LookAgain, review::Verdict};
+use crate::{
+    facts::Facts,
+    live::LookAgain,
+    review::{ObjectWarning, Verdict},
+};
 
 pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     match reviewed.parse::<AWSRole, _>(convert::parse_role) {
@@ -50,12 +54,14 @@ pub(super) fn answer(reviewed: &ReviewedObject<'_>, decision: Decision, behind: 
                 .iter()
                 .filter_map(|reason| Some((reason, awaited(*reason)?)));
             let verdict = awaited.fold(verdict, |verdict, (reason, what)| {
-                verdict.warn(format!("{}: nothing is granted until {what}", reason.as_str()))
+                let message = format!("{}: nothing is granted until {what}", reason.as_str());
+                verdict.warn_of(ObjectWarning::new(Some(reason.as_str()), "", message))
             });
             violations
                 .iter()
                 .fold(verdict, |verdict, violation| {
-                    verdict.warn(violation.message.as_str())
+                    let (code, field) = (violation.reason.as_str(), violation.field.as_str());
+                    verdict.warn_of(ObjectWarning::new(Some(code), field, violation.message.as_str()))
                 })
                 .resting_on(behind)
         }
@@ -80,7 +86,12 @@ pub(super) fn answer(reviewed: &ReviewedObject<'_>, decision: Decision, behind: 
             missing
                 .iter()
                 .fold(verdict, |verdict, fact| {
-                    verdict.warn(format!("{fact}; nothing is granted until it does"))
+                    let (code, field) = match fact {
+                        MissingFact::AccountNotFound(_) => ("AccountNotFound", "spec.accountRef"),
+                        MissingFact::RoleNotFound(_) => ("RoleNotFound", "spec.roleRef"),
+                    };
+                    let message = format!("{fact}; nothing is granted until it does");
+                    verdict.warn_of(ObjectWarning::new(Some(code), field, message))
                 })
                 .resting_on(behind)
         }
@@ -102,7 +113,12 @@ fn would_be_refused(accepted: &Accepted, verdict: Verdict) -> Verdict {
         verdict.audit("would-refuse", limits.join(","))
     };
     accepted.would_refuse.iter().fold(verdict, |verdict, violation| {
-        verdict.warn(format!("DryRun, would be refused: {violation}"))
+        let message = format!("DryRun, would be refused: {violation}");
+        verdict.warn_of(ObjectWarning::new(
+            Some("DryRun"),
+            violation.field.as_str(),
+            message,
+        ))
     })
 }
 

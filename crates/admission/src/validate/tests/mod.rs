@@ -13,6 +13,7 @@ mod overlaps;
 mod properties;
 mod roles;
 mod statements;
+mod unasked;
 
 use std::sync::Arc;
 
