@@ -3,6 +3,7 @@
 mod accounts;
 mod bootstrap;
 mod broker;
+mod check;
 mod cluster;
 mod controllers;
 mod crds;
@@ -11,6 +12,7 @@ mod exit;
 mod explain;
 mod input;
 mod manifests;
+mod objects;
 mod oidc;
 mod output;
 mod policy;
@@ -58,6 +60,8 @@ enum Command {
     /// Print what must exist in AWS before Deputy runs
     #[command(subcommand)]
     Bootstrap(bootstrap::BootstrapCommand),
+    /// Would these manifests be accepted?
+    Check(check::CheckArguments),
     /// Who may do what, from policies alone
     #[command(subcommand)]
     Explain(explain::ExplainCommand),
@@ -79,6 +83,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Credentials(c) => c.run(),
         Command::Crds(a) => crds::run(a),
         Command::Bootstrap(c) => bootstrap::run(c),
+        Command::Check(a) => check::run(a),
         Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
     }

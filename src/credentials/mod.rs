@@ -15,7 +15,7 @@ mod connection;
 mod expiry;
 mod help;
 mod hops;
-mod kubeconfig;
+pub mod kubeconfig;
 mod narrowing;
 mod obtain;
 mod prompt;
@@ -23,13 +23,15 @@ mod role;
 mod saml;
 mod secret_input;
 mod session;
-mod settings;
+pub mod settings;
 mod signer;
 mod vouched;
 mod wait;
 mod web_identity;
 
 use clap::Subcommand;
+
+pub use self::obtain::block_on;
 
 use crate::exit::CommandResult;
 

@@ -1,20 +1,23 @@
 //! `deputy policy …`: the policy engine on the command line, for one pair of files or for a batch of JSON lines.
 
+mod ambiguous;
 mod batch;
 mod contains;
 mod evaluate;
 mod lint;
 mod manifest;
-mod namespaces;
+pub mod namespaces;
 pub mod report;
 pub mod request;
 pub mod select;
 pub mod source;
 mod statement;
 mod translate;
-mod types;
+pub mod types;
 
 use clap::Subcommand;
+
+pub use self::ambiguous::ambiguous;
 
 use crate::exit::CommandResult;
 

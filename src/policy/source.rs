@@ -130,7 +130,7 @@ impl File {
 
     /// What begins as JSON is read as such, so that what YAML forgives (a comma too many) is found; a manifest in JSON is
     /// read as YAML, of which it is a part.
-    fn is_policy_in_json(&self) -> bool {
+    pub fn is_policy_in_json(&self) -> bool {
         if !self.begins_as_json() {
             return false;
         }

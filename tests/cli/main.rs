@@ -10,6 +10,7 @@
 
 mod batch;
 mod bootstrap;
+mod check;
 mod cluster_role;
 mod credentials;
 mod evaluate;
@@ -18,6 +19,7 @@ mod input;
 mod lint;
 mod manifest;
 mod oidc;
+mod pages;
 mod people;
 mod pipe;
 mod policy;

@@ -37,7 +37,6 @@ use Absent::{Chart, ChartValue, Code, Command, Default, Field, Kind, Test, Value
 
 /// Words of the list, and what is not there by them.
 const ABSENT: &[(&str, &[Absent])] = &[
-    ("`deputy check`", &[Command("check")]),
     ("`deputy name`", &[Command("name")]),
     ("A published image", &[Default("image.repository")]),
     ("a dashboard", &[Chart("grafana_dashboard")]),
@@ -67,7 +66,7 @@ fn every_line_of_what_is_not_there_yet_can_be_looked_for() {
         assert!(!absent.is_empty());
     }
     let lines: Vec<_> = section.split("\n- ").skip(1).collect();
-    assert!(lines.len() >= 4, "{lines:?}");
+    assert!(!lines.is_empty(), "{section}");
     for line in &lines {
         assert!(
             ABSENT.iter().any(|(words, _)| line.contains(words)),

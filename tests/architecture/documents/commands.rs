@@ -353,7 +353,7 @@ fn a_command_that_is_not_there_is_noticed() {
             .any(|c| check(c).is_some_and(|(_, checked)| checked.is_err()))
     };
     for line in [
-        "deputy check -f x.yaml",
+        "deputy check --colour x.yaml",
         "deputy policy contains|explain",
         "deputy policy lint --colour FILE",
         "SOAK_HOURS=1 make soak",

@@ -1,0 +1,92 @@
+//! The objects of a cluster, read once.
+
+use std::time::Duration;
+
+use deputy_runtime::client::install_crypto_provider;
+use http::{HeaderValue, header::USER_AGENT};
+use kube::{
+    Api, Client, Config,
+    api::{DynamicObject, ListParams},
+};
+
+use super::{ObjectKind, ReadObject};
+use crate::{
+    credentials::{
+        block_on,
+        kubeconfig::{KubeconfigArguments, client_config},
+        settings::Settings,
+    },
+    exit::Failure,
+};
+
+/// How long one page may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Objects read at a time.
+const PAGE: u32 = 500;
+
+/// What a cluster holds.
+#[derive(Debug)]
+pub struct LiveObjects {
+    pub objects: Vec<ReadObject>,
+    /// That of the context, where it says one.
+    pub namespace: Option<String>,
+}
+
+/// All of Deputy's objects of the cluster of `arguments`; `None` where these name no cluster.
+///
+/// # Errors
+/// When the kubeconfig can't be used, or the cluster does not list them.
+pub fn live(arguments: &KubeconfigArguments) -> Result<Option<LiveObjects>, Failure> {
+    if arguments.context.is_none() && arguments.kubeconfig.is_none() {
+        return Ok(None);
+    }
+    install_crypto_provider().map_err(Failure::error)?;
+    let settings = Settings::of_environment();
+    let context = arguments.choose(&settings)?;
+    let namespace = context.namespace.clone();
+    let mut config = client_config(context, &settings)?;
+    config.headers.retain(|(name, _)| name != USER_AGENT);
+    let agent = concat!("deputy/", env!("CARGO_PKG_VERSION"));
+    config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
+    let objects = block_on(list_all(config))??;
+    Ok(Some(LiveObjects { objects, namespace }))
+}
+
+async fn list_all(config: Config) -> Result<Vec<ReadObject>, Failure> {
+    let client = Client::try_from(config).map_err(Failure::error)?;
+    let mut objects = Vec::new();
+    for kind in ObjectKind::ALL {
+        objects.extend(list(&client, kind).await?);
+    }
+    Ok(objects)
+}
+
+async fn list(client: &Client, kind: ObjectKind) -> Result<Vec<ReadObject>, Failure> {
+    let plural = kind.resource().as_str();
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind.api());
+    let mut parameters = ListParams::default().limit(PAGE);
+    let mut objects = Vec::new();
+    loop {
+        let page = tokio::time::timeout(CALL_TIMEOUT, api.list(&parameters))
+            .await
+            .map_err(|_| late(plural))?
+            .map_err(|error| Failure::process(format!("failed to list {plural}: {error}")))?;
+        for mut object in page.items {
+            object.types.get_or_insert_with(|| kube::core::TypeMeta {
+                api_version: kind.api().api_version,
+                kind: kind.name().to_owned(),
+            });
+            let value = serde_json::to_value(&object).map_err(Failure::error)?;
+            objects.extend(ReadObject::of_cluster(kind, value));
+        }
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(objects),
+        }
+    }
+}
+
+fn late(plural: &str) -> Failure {
+    let seconds = CALL_TIMEOUT.as_secs();
+    Failure::process(format!("failed to list {plural}: no answer in {seconds} s"))
+}

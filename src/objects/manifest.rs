@@ -1,0 +1,391 @@
+//! Objects of files, as `kubectl` reads them.
+
+use std::{fmt, path::PathBuf, rc::Rc};
+
+use deputy_api::{GROUP, VERSION};
+use serde_json::Value;
+
+use super::{
+    kinds::ObjectKind,
+    walk::{self, NamedFile},
+};
+use crate::{
+    exit::Failure,
+    input,
+    policy::ambiguous,
+    shape::misfits,
+    text::position,
+    yaml::{self, YamlKind, YamlNode},
+};
+
+/// Where something stands: a file, and a line and column from 1; columns are characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WrittenPlace {
+    pub file: Rc<str>,
+    pub line: usize,
+    pub column: usize,
+}
+
+impl fmt::Display for WrittenPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A file and its text.
+#[derive(Debug)]
+struct TextFile {
+    name: Rc<str>,
+    text: String,
+}
+
+impl TextFile {
+    fn place(&self, at: usize) -> WrittenPlace {
+        let (line, column) = position(&self.text, at).unwrap_or((1, 1));
+        WrittenPlace {
+            file: Rc::clone(&self.name),
+            line,
+            column,
+        }
+    }
+}
+
+/// Where an object was read.
+#[derive(Debug)]
+struct Written {
+    file: Rc<TextFile>,
+    node: YamlNode,
+}
+
+/// One of Deputy's objects.
+#[derive(Debug)]
+pub struct ReadObject {
+    pub kind: ObjectKind,
+    /// Of a kind that has one.
+    pub namespace: Option<String>,
+    pub name: String,
+    pub value: Value,
+    written: Option<Written>,
+}
+
+impl ReadObject {
+    /// One that no file has.
+    pub fn of_cluster(kind: ObjectKind, value: Value) -> Option<Self> {
+        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            kind,
+            namespace: text("/metadata/namespace").filter(|_| kind.is_namespaced()),
+            name: text("/metadata/name")?,
+            value,
+            written: None,
+        })
+    }
+
+    /// What no other object has.
+    pub fn id(&self) -> (ObjectKind, Option<&str>, &str) {
+        (self.kind, self.namespace.as_deref(), &self.name)
+    }
+
+    /// `AWSRole payments/uploader`
+    pub fn title(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{} {namespace}/{}", self.kind.name(), self.name),
+            None => format!("{} {}", self.kind.name(), self.name),
+        }
+    }
+
+    /// Where a field stands, or as much of its path as is there; `None` of an object that no file has.
+    pub fn place(&self, field: &str) -> Option<WrittenPlace> {
+        let written = self.written.as_ref()?;
+        Some(written.file.place(written.node.find(field).span.start))
+    }
+}
+
+/// What sort of problem an input has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemSort {
+    /// It can't be read, or reads one way here and another way elsewhere.
+    Unreadable,
+    /// An API server would not take it.
+    NotTaken,
+}
+
+/// Something that is wrong with an input.
+#[derive(Debug, Clone)]
+pub struct InputProblem {
+    pub sort: ProblemSort,
+    /// The object, where it is known.
+    pub object: Option<String>,
+    pub place: WrittenPlace,
+    /// Empty where it is about the whole.
+    pub field: String,
+    pub message: String,
+}
+
+/// What files have.
+#[derive(Debug, Default)]
+pub struct ReadObjects {
+    /// In the order of the files.
+    pub objects: Vec<ReadObject>,
+    pub problems: Vec<InputProblem>,
+    /// Documents that are no objects of Deputy's.
+    pub passed_over: usize,
+}
+
+impl ReadObjects {
+    /// Reads files and folders. An object without a namespace is in `namespace`.
+    ///
+    /// # Errors
+    /// What an argument names and can't be read at all. What is wrong inside of files is in [`ReadObjects::problems`].
+    pub fn of(arguments: &[PathBuf], namespace: Option<&str>) -> Result<Self, Failure> {
+        let mut read = Self::default();
+        for file in walk::files(arguments)? {
+            read.file(&file, namespace)?;
+        }
+        read.refuse_twice();
+        Ok(read)
+    }
+
+    fn file(&mut self, file: &NamedFile, namespace: Option<&str>) -> Result<(), Failure> {
+        let text = input::read(&file.path)?;
+        let name = file.path.display().to_string();
+        self.text(&name, text, file.is_named, namespace);
+        Ok(())
+    }
+
+    /// The objects of one text. `is_named`: somebody asked for just this one, so that it is one of manifests.
+    fn text(&mut self, name: &str, text: String, is_named: bool, namespace: Option<&str>) {
+        let text = TextFile {
+            name: name.into(),
+            text,
+        };
+        let nodes = match yaml::read(&text.text) {
+            Ok(nodes) => nodes,
+            // Beside manifests a folder has other things, such as templates.
+            Err(_) if !is_named && !text.text.contains(GROUP) => {
+                self.passed_over += 1;
+                return;
+            }
+            Err(error) => return self.problems.push(not_yaml(&text, &error)),
+        };
+        let text = Rc::new(text);
+        for node in nodes {
+            self.document(node, &text, namespace);
+        }
+    }
+
+    /// The objects of a text that was read already.
+    pub fn of_text(name: &str, text: String, namespace: Option<&str>) -> Self {
+        let mut read = Self::default();
+        read.text(name, text, true, namespace);
+        read.refuse_twice();
+        read
+    }
+
+    fn document(&mut self, node: YamlNode, file: &Rc<TextFile>, namespace: Option<&str>) {
+        let text = |field: &str| node.get(field).and_then(YamlNode::as_str).map(str::to_owned);
+        let (Some(version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+            self.passed_over += 1;
+            return;
+        };
+        if kind.ends_with("List") && node.get("items").is_some() {
+            return self.list(node, file, namespace);
+        }
+        let Some(version) = version
+            .strip_prefix(GROUP)
+            .and_then(|rest| rest.strip_prefix('/'))
+        else {
+            self.passed_over += 1;
+            return;
+        };
+        let problem = |field: &str, message: String| InputProblem {
+            sort: ProblemSort::NotTaken,
+            object: None,
+            place: file.place(node.find(field).span.start),
+            field: field.to_owned(),
+            message,
+        };
+        if version != VERSION {
+            let message = format!("there is no {GROUP}/{version}; write {GROUP}/{VERSION}");
+            return self.problems.push(problem("apiVersion", message));
+        }
+        let Some(kind) = ObjectKind::of_name(&kind) else {
+            // Deputy writes those, for namespaces to read.
+            if kind == "NamespaceLimit" {
+                self.passed_over += 1;
+                return;
+            }
+            let message = format!("{GROUP}/{VERSION} has no kind {kind:?}");
+            return self.problems.push(problem("kind", message));
+        };
+        match object(kind, node, file, namespace) {
+            Ok(object) => self.objects.push(object),
+            Err(problems) => self.problems.extend(problems),
+        }
+    }
+
+    fn list(&mut self, node: YamlNode, file: &Rc<TextFile>, namespace: Option<&str>) {
+        let YamlKind::Map(members) = node.kind else {
+            return;
+        };
+        let items = members.into_iter().filter(|(key, _)| key.name == "items");
+        for (_, items) in items {
+            if let YamlKind::List(items) = items.kind {
+                for item in items {
+                    self.document(item, file, namespace);
+                }
+            }
+        }
+    }
+
+    /// Of two objects of one name the second one is a problem: which one counts would be chance.
+    fn refuse_twice(&mut self) {
+        let mut seen = std::collections::BTreeMap::new();
+        let mut kept = Vec::with_capacity(self.objects.len());
+        for object in std::mem::take(&mut self.objects) {
+            let (kind, namespace, name) = object.id();
+            let id = (kind, namespace.map(str::to_owned), name.to_owned());
+            let place = object.place("metadata.name");
+            match (seen.get(&id), &place) {
+                (Some(first), Some(place)) => self.problems.push(InputProblem {
+                    sort: ProblemSort::Unreadable,
+                    object: Some(object.title()),
+                    place: place.clone(),
+                    field: "metadata.name".to_owned(),
+                    message: format!("the object is there twice: {first} has it, too"),
+                }),
+                (_, place) => {
+                    if let Some(place) = place {
+                        seen.insert(id, place.clone());
+                    }
+                    kept.push(object);
+                }
+            }
+        }
+        self.objects = kept;
+    }
+}
+
+fn not_yaml(file: &TextFile, error: &yaml::YamlError) -> InputProblem {
+    let template = if file.text.contains("{{") {
+        "; a Helm template has to be rendered first (helm template CHART | deputy check -)"
+    } else {
+        ""
+    };
+    let (line, column) = error.at.unwrap_or((1, 1));
+    let number = |number: u64| usize::try_from(number).unwrap_or(1).max(1);
+    InputProblem {
+        sort: ProblemSort::Unreadable,
+        object: None,
+        place: WrittenPlace {
+            file: Rc::clone(&file.name),
+            line: number(line),
+            column: number(column),
+        },
+        field: String::new(),
+        message: format!("neither a JSON nor a YAML document: {}{template}", error.message),
+    }
+}
+
+/// What an object is called, as far as that is said.
+struct Named {
+    kind: ObjectKind,
+    name: Option<String>,
+    namespace: Option<String>,
+}
+
+impl Named {
+    fn title(&self) -> String {
+        let of = self.namespace.as_ref();
+        let of = of.map_or_else(String::new, |namespace| format!("{namespace}/"));
+        let name = self.name.as_deref().unwrap_or("(without a name)");
+        format!("{} {of}{name}", self.kind.name())
+    }
+}
+
+/// One object, or all that is wrong with how it is written.
+fn object(
+    kind: ObjectKind,
+    node: YamlNode,
+    file: &Rc<TextFile>,
+    namespace: Option<&str>,
+) -> Result<ReadObject, Vec<InputProblem>> {
+    let mut value = node.to_value();
+    let text = |field: &str| {
+        let metadata = value.get("metadata")?;
+        metadata.get(field).and_then(Value::as_str).map(str::to_owned)
+    };
+    let namespace = text("namespace").or_else(|| namespace.map(str::to_owned));
+    let named = Named {
+        kind,
+        name: text("name"),
+        namespace: namespace.filter(|_| kind.is_namespaced()),
+    };
+    let problems = faults(&named, &node, &value, file);
+    let Named { name, namespace, .. } = named;
+    let (Some(name), true) = (name, problems.is_empty()) else {
+        return Err(problems);
+    };
+    if let (Some(namespace), Some(Value::Object(metadata))) = (&namespace, value.get_mut("metadata")) {
+        metadata.insert("namespace".to_owned(), namespace.as_str().into());
+    }
+    Ok(ReadObject {
+        kind,
+        namespace,
+        name,
+        value,
+        written: Some(Written {
+            file: Rc::clone(file),
+            node,
+        }),
+    })
+}
+
+/// All that is wrong with how an object is written.
+fn faults(named: &Named, node: &YamlNode, value: &Value, file: &TextFile) -> Vec<InputProblem> {
+    let title = named.title();
+    let problem = |sort, field: &str, at: usize, message: String| InputProblem {
+        sort,
+        object: Some(title.clone()),
+        place: file.place(at),
+        field: field.to_owned(),
+        message,
+    };
+    let unreadable = ProblemSort::Unreadable;
+    let mut problems = Vec::new();
+    for (path, span) in node.repeated_keys() {
+        let message = "the key is there more than once".to_owned();
+        problems.push(problem(unreadable, &path, span.start, message));
+    }
+    for finding in ambiguous(named.kind.name(), node, &file.text) {
+        let at = finding.span.map_or(node.span.start, |span| span.start);
+        problems.push(problem(unreadable, &finding.path, at, finding.message));
+    }
+    let at = |field: &str| node.find(field).span.start;
+    let lacks = |field: &str, missing: &str| match node.get("metadata").and_then(|of| of.get(field)) {
+        // Without quotes `n`, `y` and `no` are none.
+        Some(_) => "it is not text; write it in quotes".to_owned(),
+        None => missing.to_owned(),
+    };
+    if named.name.is_none() {
+        let message = lacks("name", "it is missing, and a generateName says too little here");
+        problems.push(problem(unreadable, "metadata.name", at("metadata.name"), message));
+    }
+    if named.kind.is_namespaced() && named.namespace.is_none() {
+        let missing = "it is missing; write it, or say by --namespace where the object belongs";
+        let (field, message) = ("metadata.namespace", lacks("namespace", missing));
+        problems.push(problem(unreadable, field, at(field), message));
+    }
+    if let Some(definition) = named.kind.definition() {
+        for misfit in misfits(definition, value) {
+            let place = at(&misfit.path);
+            problems.push(problem(
+                ProblemSort::NotTaken,
+                &misfit.path,
+                place,
+                misfit.message,
+            ));
+        }
+    }
+    problems
+}

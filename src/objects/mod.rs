@@ -1,0 +1,14 @@
+//! Deputy's objects from manifests and from a cluster, with where each field stands.
+
+mod cluster;
+mod kinds;
+mod manifest;
+mod walk;
+mod world;
+
+pub use self::{
+    cluster::live,
+    kinds::ObjectKind,
+    manifest::{InputProblem, ProblemSort, ReadObject, ReadObjects, WrittenPlace},
+    world::world,
+};
