@@ -275,3 +275,34 @@ pub fn scope_of(object: &Value) -> Option<LimitScope> {
         accounts: accounts.ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_limit_says_nothing_of_host_networks_unless_it_allows_them() {
+        for (pods, meant) in [
+            (json!(null), false),
+            (json!({}), false),
+            (json!({"allowHostNetwork": false}), false),
+            (json!({"allowHostNetwork": true}), true),
+        ] {
+            let mut object = json!({
+                "apiVersion": "deputy.dev/v1alpha1", "kind": "DelegationLimit",
+                "metadata": {"name": "payments", "uid": "11111111-1111-1111-1111-111111111111"},
+                "spec": {
+                    "namespaces": ["payments"], "accounts": ["production"],
+                    "ceiling": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+                }
+            });
+            if !pods.is_null() {
+                object["spec"]["pods"] = pods;
+            }
+            let object: DelegationLimit = serde_json::from_value(object).unwrap();
+            assert_eq!(parse_limit(&object).unwrap().allow_host_network, meant);
+        }
+    }
+}

@@ -661,19 +661,6 @@ fn sessions_that_cannot_be_told_apart_live_unless_the_role_says_all() {
 }
 
 #[test]
-fn a_limit_says_nothing_of_host_networks_unless_it_allows_them() {
-    assert!(!parse_limit(&typed(limit())).unwrap().allow_host_network);
-    for (said, meant) in [
-        (json!({}), false),
-        (json!({"allowHostNetwork": false}), false),
-        (json!({"allowHostNetwork": true}), true),
-    ] {
-        let object = with(limit(), "/spec/pods", said);
-        assert_eq!(parse_limit(&typed(object)).unwrap().allow_host_network, meant);
-    }
-}
-
-#[test]
 fn a_limit_names_roles_that_exist_and_nothing_else() {
     let parsed = parse_limit(&typed(limit())).unwrap();
     assert!(parsed.existing_roles.is_empty() && !parsed.allow_retain);
