@@ -11,7 +11,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use deputy_admission::inject::{
-    AgentSettings, Amounts, Delivery, HostNetworkLeave, Injection, InjectionConfig, Json, MeshDefaults,
+    AgentSettings, Amounts, HostNetworkLeave, Injection, InjectionConfig, Json, MeshDefaults, PodDelivery,
     PodFacts, Resources, RunAs, inject,
 };
 use deputy_delegation::{NamespaceName, Region};
@@ -67,7 +67,7 @@ fn injection(criterion: &mut Criterion) {
             run_as: RunAs::Uid(65_532),
             default_region: None,
             mesh: MeshDefaults::default(),
-            delivery: Delivery::Sidecar,
+            delivery: PodDelivery::Sidecar,
             node: None,
         },
         broker_url: "https://deputy-broker.deputy.svc:7418".into(),

@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use clap::Args;
 use deputy_admission::{
     WebhookConfig,
-    inject::{AgentSettings, Amounts, Delivery, MeshDefaults, NodeAgentAddress, Quantity, Resources, RunAs},
+    inject::{
+        AgentSettings, Amounts, MeshDefaults, NodeAgentAddress, PodDelivery, Quantity, Resources, RunAs,
+    },
 };
 use deputy_delegation::{NamespaceName, Region};
 
@@ -82,7 +84,7 @@ struct Agent {
     linkerd_skipped_ports: String,
     /// How credentials reach pods for which neither they nor their namespace say it: `Sidecar` or `Node`
     #[arg(long, env = "DEPUTY_INJECTION_DELIVERY", default_value = "Sidecar")]
-    injection_delivery: Delivery,
+    injection_delivery: PodDelivery,
     /// Where the agents on nodes listen (chart deputy-agent), such as 169.254.170.23:7419; without it there are none
     #[arg(long, env = "DEPUTY_NODE_AGENT_ADDRESS")]
     node_agent_address: Option<NodeAgentAddress>,

@@ -122,7 +122,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::inject::{AgentSettings, Delivery, MeshDefaults, Resources, RunAs};
+    use crate::inject::{AgentSettings, MeshDefaults, PodDelivery, Resources, RunAs};
 
     fn service(ip: serde_json::Value) -> Service {
         serde_json::from_value(json!({"metadata": {"name": "deputy-broker"}, "spec": {"clusterIP": ip}}))
@@ -147,7 +147,7 @@ mod tests {
                 run_as: RunAs::Image,
                 default_region: None,
                 mesh: MeshDefaults::default(),
-                delivery: Delivery::Sidecar,
+                delivery: PodDelivery::Sidecar,
                 node: None,
             },
             broker_url: url("deputy-broker", "deputy-system"),

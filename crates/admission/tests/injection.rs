@@ -13,7 +13,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use deputy_admission::inject::{
-    AgentSettings, Delivery, HostNetworkLeave, Injection, InjectionConfig, MeshDefaults, Patch, PodFacts,
+    AgentSettings, HostNetworkLeave, Injection, InjectionConfig, MeshDefaults, Patch, PodDelivery, PodFacts,
     Resources, inject,
 };
 use deputy_delegation::{Audience, NamespaceName, ObjectName, Region, RoleArn, web_identity::WebIdentity};
@@ -117,7 +117,7 @@ impl Case {
                 delivery: s
                     .delivery
                     .as_deref()
-                    .map_or(Delivery::Sidecar, |d| d.parse().unwrap()),
+                    .map_or(PodDelivery::Sidecar, |d| d.parse().unwrap()),
                 node: Some(s.node.as_deref().unwrap_or("169.254.170.23:7419"))
                     .filter(|node| *node != "none")
                     .map(|node| node.parse().unwrap()),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use deputy_delegation::{NamespaceName, Region};
 
 use super::{
-    delivery::{Delivery, NodeAgentAddress},
+    delivery::{NodeAgentAddress, PodDelivery},
     mesh::MeshDefaults,
     resources::Resources,
 };
@@ -41,7 +41,7 @@ pub struct AgentSettings {
     /// What meshes leave alone everywhere.
     pub mesh: MeshDefaults,
     /// How credentials reach pods for which neither they nor their namespace say it.
-    pub delivery: Delivery,
+    pub delivery: PodDelivery,
     /// Where the agents on nodes listen; `None`: there are none.
     pub node: Option<NodeAgentAddress>,
 }

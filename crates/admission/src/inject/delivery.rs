@@ -5,11 +5,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{
-    config::InjectionConfig,
-    ours::{DELIVERY_ANNOTATION, cut},
-    pod::PodView,
-};
+use super::ours::cut;
 
 /// The addresses of agents on nodes. SDKs take a token to no other address without TLS, beside loopback:
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
@@ -22,19 +18,19 @@ const LOWEST_PORT: u16 = 1024;
 
 /// How credentials reach pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+pub enum PodDelivery {
     /// By a sidecar, on the loopback of the pod.
     Sidecar,
     /// By the agent on the node, at an address that every pod of the node reaches.
     Node,
 }
 
-/// A word that is no [`Delivery`].
+/// A word that is no [`PodDelivery`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is neither Sidecar nor Node")]
 pub struct DeliveryError(String);
 
-impl FromStr for Delivery {
+impl FromStr for PodDelivery {
     type Err = DeliveryError;
 
     /// `Sidecar` or `Node`.
@@ -102,33 +98,5 @@ impl ServedBy {
             Self::NodeAgent(NodeAgentAddress(SocketAddr::V4(_))) => ["169.254.170.23", "169.254.0.0/16", "*"],
             Self::NodeAgent(NodeAgentAddress(SocketAddr::V6(_))) => ["fd00:ec2::23", "[fd00:ec2::23]", "*"],
         }
-    }
-}
-
-/// Who is to answer the containers of a pod: as its annotation says, else as its namespace's, else as the chart does. `port` is where a
-/// sidecar of this pod listens.
-///
-/// # Errors
-/// The annotation says neither word, or there are no agents on nodes: a pod that was promised one would wait for it for ever, and with a
-/// sidecar in its place it would be another one than its author wrote.
-pub(super) fn served_by(view: &PodView<'_>, config: &InjectionConfig, port: u16) -> Result<ServedBy, String> {
-    let of_namespace = || view.facts.namespace_info.annotations.get(DELIVERY_ANNOTATION);
-    let (word, whose) = match view.annotation(DELIVERY_ANNOTATION) {
-        Some(own) => (Some(own), "the pod"),
-        None => (of_namespace().map(String::as_str), "its namespace"),
-    };
-    let delivery = match word {
-        Some(word) => word
-            .parse()
-            .map_err(|e| format!("annotation {DELIVERY_ANNOTATION} of {whose}: {e}"))?,
-        None => config.agent.delivery,
-    };
-    match (delivery, config.agent.node) {
-        (Delivery::Sidecar, _) => Ok(ServedBy::Sidecar(port)),
-        (Delivery::Node, Some(address)) => Ok(ServedBy::NodeAgent(address)),
-        (Delivery::Node, None) => Err(format!(
-            "annotation {DELIVERY_ANNOTATION} of {whose} says Node, and this cluster has no agents on its nodes: whoever runs the platform \
-             installs the chart deputy-agent and sets injection.node.enabled: true in the chart deputy"
-        )),
     }
 }

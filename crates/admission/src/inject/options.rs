@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     config::InjectionConfig,
-    delivery::{Delivery, ServedBy},
+    delivery::{PodDelivery, ServedBy},
     json::{Fields as _, Json},
     ours::{DELIVERY_ANNOTATION, INJECTED_ANNOTATION, cut},
     pod::PodView,
@@ -119,9 +119,9 @@ impl<'a> Options<'a> {
         };
         match name {
             "binding" => self.pod_binding = Some(binding()?),
-            // Here only whether it is a word: `delivery` reads it.
+            // Here only whether it is a word: `served_by` does.
             "delivery" => {
-                let word: Result<Delivery, _> = value.parse();
+                let word: Result<PodDelivery, _> = value.parse();
                 word.map_err(|e| format!("annotation {key} of the pod: {e}"))?;
             }
             "wait-for" if ["credential", "listener"].contains(&value) => self.wait_for = value,

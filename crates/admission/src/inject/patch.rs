@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     config::InjectionConfig,
     credentials,
-    delivery::{ServedBy, served_by},
+    delivery::ServedBy,
     json::{Fields as _, Json, holds},
     mesh,
     operations::{self, Patch},
@@ -16,6 +16,7 @@ use super::{
     ours::{self, AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, INJECTED_ANNOTATION, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
     outcome::SkipReason,
     pod::{Container, List, PodView},
+    served_by::served_by,
     sidecar::{self, Sidecar},
     today::{self, SIDECAR_ANNOTATION, Today},
     variable::Variable,
@@ -249,7 +250,9 @@ impl<'a> Builder<'a> {
     fn meshes(&mut self, config: &InjectionConfig, port: Option<&str>) -> Written {
         for mesh in &mesh::MESHES {
             let ports = mesh.ports(self.view, &config.agent.mesh, port);
-            self.annotate(mesh.annotation, ports.as_deref())?;
+            if ports.as_deref() != self.view.annotation(mesh.annotation) {
+                self.annotate(mesh.annotation, ports.as_deref())?;
+            }
         }
         Ok(())
     }

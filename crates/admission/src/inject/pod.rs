@@ -8,8 +8,8 @@ use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json_borrow::ObjectAsVec;
 
 use super::{
-    host_network::HostNetworkLeave,
     json::{Fields as _, Json},
+    leave::HostNetworkLeave,
     ours::{self, ENDPOINT, INJECTED_ANNOTATION, IRSA_ANNOTATION, SIDECAR},
 };
 

@@ -15,27 +15,32 @@ use super::{properties::any_pod, *};
 fn the_pods_word_goes_before_its_namespaces_and_that_before_the_charts() {
     let (sidecar, node) = (Some("Sidecar"), Some("Node"));
     for (own, of_namespace, of_chart, says) in [
-        (None, None, Delivery::Sidecar, Ok("v1")),
-        (None, None, Delivery::Node, Ok("node")),
-        (None, node, Delivery::Sidecar, Ok("node")),
-        (None, sidecar, Delivery::Node, Ok("v1")),
-        (sidecar, node, Delivery::Node, Ok("v1")),
-        (node, sidecar, Delivery::Sidecar, Ok("node")),
+        (None, None, PodDelivery::Sidecar, Ok("v1")),
+        (None, None, PodDelivery::Node, Ok("node")),
+        (None, node, PodDelivery::Sidecar, Ok("node")),
+        (None, sidecar, PodDelivery::Node, Ok("v1")),
+        (sidecar, node, PodDelivery::Node, Ok("v1")),
+        (node, sidecar, PodDelivery::Sidecar, Ok("node")),
         (
             Some("node"),
             None,
-            Delivery::Sidecar,
+            PodDelivery::Sidecar,
             Err("of the pod: \"node\" is neither Sidecar nor Node"),
         ),
-        (Some(""), node, Delivery::Node, Err("of the pod: \"\" is neither")),
+        (
+            Some(""),
+            node,
+            PodDelivery::Node,
+            Err("of the pod: \"\" is neither"),
+        ),
         (
             None,
             Some("DaemonSet"),
-            Delivery::Node,
+            PodDelivery::Node,
             Err("of its namespace: \"DaemonSet\" is neither"),
         ),
         // The word of the namespace decides nothing here.
-        (sidecar, Some("DaemonSet"), Delivery::Node, Ok("v1")),
+        (sidecar, Some("DaemonSet"), PodDelivery::Node, Ok("v1")),
     ] {
         let about = format!("pod {own:?}, namespace {of_namespace:?}, chart {of_chart:?}");
         let mut case = Case::enabled();

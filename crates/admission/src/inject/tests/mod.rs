@@ -26,7 +26,7 @@ pub(super) fn config() -> InjectionConfig {
             run_as: RunAs::Uid(65_532),
             default_region: None,
             mesh: MeshDefaults::default(),
-            delivery: Delivery::Sidecar,
+            delivery: PodDelivery::Sidecar,
             node: Some("169.254.170.23:7419".parse().unwrap()),
         },
         broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),

@@ -33,7 +33,7 @@ use tower::ServiceExt as _;
 use crate::{
     body::{BodyMemory, MAX_BODY},
     facts::Facts,
-    inject::{AgentSettings, Delivery, InjectionConfig, MeshDefaults, Resources, RunAs},
+    inject::{AgentSettings, InjectionConfig, MeshDefaults, PodDelivery, Resources, RunAs},
     metrics::AdmissionMetrics,
     mutate::Mutator,
     server::{self, Reviewer},
@@ -77,7 +77,7 @@ fn injection_config() -> InjectionConfig {
             run_as: RunAs::Image,
             default_region: None,
             mesh: MeshDefaults::default(),
-            delivery: Delivery::Sidecar,
+            delivery: PodDelivery::Sidecar,
             node: Some("169.254.170.23:7419".parse().unwrap()),
         },
         broker_url: "https://deputy-broker.deputy-system.svc:7418".into(),
