@@ -40,7 +40,13 @@ const ABSENT: &[(&str, &[Absent])] = &[
     ("`deputy name`", &[Command("name")]),
     ("A published image", &[Default("image.repository")]),
     ("a dashboard", &[Chart("grafana_dashboard")]),
-    ("DaemonSet", &[Chart("kind: DaemonSet")]),
+    (
+        "Windows",
+        &[
+            Code("admission", "PodDelivery::Windows"),
+            Chart("kubernetes.io/os: windows"),
+        ],
+    ),
     ("Fargate", &[Test("fargate")]),
 ];
 
@@ -74,7 +80,7 @@ fn every_line_of_what_is_not_there_yet_can_be_looked_for() {
         );
         // And each thing that has a name is looked for by it.
         let named = line.split('`').skip(1).step_by(2);
-        for name in named.filter(|n| !["AssumeRole", "hostNetwork"].contains(n)) {
+        for name in named.filter(|n| *n != "AssumeRole") {
             let is_looked_for = ABSENT
                 .iter()
                 .any(|(words, _)| words.contains(&format!("`{name}`")));

@@ -14,9 +14,15 @@ fn yaml(path: &str) -> Value {
     serde_saphyr::from_str(&fs::read_to_string(root().join(path)).unwrap()).unwrap()
 }
 
-/// Whether the chart takes a value, such as `agent.mesh.istioExcludedPorts`.
+/// Whether a chart takes a value, such as `agent.mesh.istioExcludedPorts`.
 pub fn chart_has(name: &str) -> bool {
-    let schema = fs::read_to_string(root().join("charts/deputy/values.schema.json")).unwrap();
+    ["charts/deputy", "charts/deputy-agent"]
+        .iter()
+        .any(|chart| takes(chart, name))
+}
+
+fn takes(chart: &str, name: &str) -> bool {
+    let schema = fs::read_to_string(root().join(chart).join("values.schema.json")).unwrap();
     let schema: Value = serde_json::from_str(&schema).unwrap();
     // What a reference stands for, alone or with further rules beside it.
     let resolve = |node: &Value| -> Value {
