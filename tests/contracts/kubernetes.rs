@@ -248,7 +248,21 @@ fn the_policies_let_in_what_the_webhook_leaves_alone() {
     );
     let webhook = source("crates/admission/src/inject");
     assert!(literals(&webhook).contains(&"web-identity"));
+    // Where there are agents on nodes, and nowhere else, the policies let in whom one serves.
+    let with_agents = fs::read_to_string(root().join("tests/chart/golden/full.yaml")).unwrap();
+    let says = "variables.says == 'node'";
+    assert_eq!(
+        (with_agents.matches(says).count(), golden.matches(says).count()),
+        (2, 0)
+    );
+    assert!(literals(&webhook).contains(&"node"));
     let listed = row(NAMES, "annotations the webhook sets")[1].clone();
+    for word in ["v1", "node", "web-identity"] {
+        assert!(
+            codes(&listed).iter().any(|c| c.ends_with(word)),
+            "docs/contracts.md lacks {word}"
+        );
+    }
     for reason in SkipReason::ANNOTATED {
         assert!(
             codes(&listed).contains(&reason.as_str()),
@@ -256,6 +270,64 @@ fn the_policies_let_in_what_the_webhook_leaves_alone() {
             reason.as_str()
         );
     }
+}
+
+/// The webhooks and policies of a render of the chart, each with its kind.
+fn rules_of_admission(render: &str) -> Vec<(String, serde_json::Value)> {
+    let golden = fs::read_to_string(root().join("tests/chart/golden").join(render)).unwrap();
+    let documents = golden.split("\n---\n").filter(|d| d.contains("\nkind: "));
+    let mut found = Vec::new();
+    for document in documents {
+        let object: serde_json::Value = serde_saphyr::from_str(document.trim_start_matches("---\n")).unwrap();
+        let kind = object["kind"].as_str().unwrap().to_owned();
+        match kind.as_str() {
+            "MutatingWebhookConfiguration" | "ValidatingWebhookConfiguration" => {
+                let hooks = object["webhooks"].as_array().unwrap();
+                found.extend(hooks.iter().map(|hook| (kind.clone(), hook.clone())));
+            }
+            "ValidatingAdmissionPolicy" => found.push((kind, object["spec"]["matchConstraints"].clone())),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A request in another version of a kind is asked about as well.
+#[test]
+fn every_rule_of_admission_counts_for_every_version() {
+    let rules = rules_of_admission("full.yaml");
+    assert!(rules.len() >= 7, "{}", rules.len());
+    for (kind, rule) in rules {
+        assert_eq!(rule["matchPolicy"], "Equivalent", "{kind}: {rule:#}");
+    }
+    for crd in crds() {
+        let served = crd.spec.versions.iter().filter(|v| v.served).count();
+        assert_eq!(served, 1, "{}", crd.spec.names.kind);
+    }
+}
+
+/// Or a webhook that is down could not come back.
+#[test]
+fn no_rule_of_admission_is_about_deputys_own_namespace() {
+    let mut about_pods = 0;
+    for (kind, rule) in rules_of_admission("minimal.yaml") {
+        let asked = rule.get("rules").or_else(|| rule.get("resourceRules")).unwrap();
+        if !asked.to_string().contains("\"pods\"") {
+            continue;
+        }
+        about_pods += 1;
+        let names = &rule["namespaceSelector"]["matchExpressions"][0];
+        assert_eq!(names["key"], "kubernetes.io/metadata.name", "{kind}");
+        let listed = names["values"].as_array().unwrap();
+        let is_listed = |name: &str| listed.iter().any(|n| n == name);
+        let leaves_out = match names["operator"].as_str().unwrap() {
+            "NotIn" => is_listed("deputy") && is_listed("kube-node-lease"),
+            "In" => !is_listed("deputy"),
+            other => panic!("{other}"),
+        };
+        assert!(leaves_out, "{kind}: {names:#}");
+    }
+    assert_eq!(about_pods, 4);
 }
 
 fn chart() -> String {

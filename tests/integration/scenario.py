@@ -125,7 +125,8 @@ class Scenario:
         for bucket in (BUCKET, "customer-records"):
             s3.create_bucket(Bucket=bucket)
             s3.put_object(Bucket=bucket, Key="report.txt", Body=b"numbers")
-        self.deputy.install()
+        # The policies with both deliveries; nobody runs an agent on a node here.
+        self.deputy.install({"injection": {"node": {"enabled": True}}})
         manifest = self.account(
             federation={"userARN": "arn:aws:iam::123456789012:user/deputy-federation"}, people={"sourceIdentity": True}
         )

@@ -1,6 +1,7 @@
 //! What the documents say is so: every Markdown file that git tracks is read.
 
 mod absent;
+mod admission;
 mod commands;
 mod exceptions;
 mod glossary;
