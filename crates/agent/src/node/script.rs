@@ -22,6 +22,8 @@ type Word = (u16, &'static str);
 pub struct ScriptedBroker {
     seen: Arc<Mutex<Vec<String>>>,
     word: Arc<Mutex<Word>>,
+    /// Questions under way, and the most there were.
+    under_way: Arc<Mutex<(usize, usize)>>,
     clock: WallClock,
 }
 
@@ -30,12 +32,24 @@ impl ScriptedBroker {
         Self {
             seen: Arc::default(),
             word: Arc::new(Mutex::new((200, ""))),
+            under_way: Arc::default(),
             clock,
         }
     }
 
     pub fn says(&self, word: Word) {
         *self.word.lock().unwrap() = word;
+    }
+
+    /// The most questions that it had at a time.
+    pub fn most_at_once(&self) -> usize {
+        self.under_way.lock().unwrap().1
+    }
+
+    fn begins(&self) {
+        let mut under_way = self.under_way.lock().unwrap();
+        under_way.0 += 1;
+        under_way.1 = under_way.1.max(under_way.0);
     }
 
     /// The tokens that it saw since it was asked last.
@@ -69,7 +83,9 @@ impl CredentialSource for ScriptedPod {
     async fn fetch(&self, _: &SelectedBinding, _: Option<HeaderValue>) -> Result<Fetched, FetchError> {
         let token = String::from_utf8(self.token.current().to_vec()).unwrap();
         self.broker.seen.lock().unwrap().push(token);
+        self.broker.begins();
         tokio::task::yield_now().await;
+        self.broker.under_way.lock().unwrap().0 -= 1;
         let (status, code) = *self.broker.word.lock().unwrap();
         let problem = AgentProblem::new(StatusCode::from_u16(status).unwrap(), code, "why");
         match status {

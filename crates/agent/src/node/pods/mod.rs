@@ -9,7 +9,7 @@ use std::{
 use http::{StatusCode, header::HeaderValue};
 use subtle::ConstantTimeEq as _;
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     task::AbortHandle,
     time::{Instant, sleep},
 };
@@ -28,6 +28,9 @@ use crate::{
 pub(super) const MAX_PODS: usize = 1024;
 /// How often pods that want nothing any more are looked for. One keeps its place for so long at least.
 const SWEEP: Duration = Duration::from_secs(60);
+/// Most questions to the broker about one pod at a time, of the 16 that all pods of the node have together: a pod with many bindings, or one
+/// that makes names of them up, waits for its own.
+const QUESTIONS_OF_POD: usize = 4;
 /// The broker's word that a pod has ended.
 const POD_GONE: &str = "PodGone";
 
@@ -221,6 +224,7 @@ impl<M: PodSources> NodePods<M> {
             inner: self.sources.source(Arc::clone(&token)),
             key: asking.key.clone(),
             ended: self.ended.clone(),
+            turns: Semaphore::new(QUESTIONS_OF_POD),
         };
         let log = self.log.with(vec![("pod", asking.name.clone())]);
         let keeper = CredentialKeeper::new(source, Arc::clone(&self.clock), log, &[]);
@@ -244,6 +248,7 @@ struct PodSource<S> {
     inner: S,
     key: PodKey,
     ended: mpsc::UnboundedSender<PodKey>,
+    turns: Semaphore,
 }
 
 impl<S: CredentialSource> CredentialSource for PodSource<S> {
@@ -252,7 +257,10 @@ impl<S: CredentialSource> CredentialSource for PodSource<S> {
         binding: &SelectedBinding,
         etag: Option<HeaderValue>,
     ) -> Result<Fetched, FetchError> {
+        // Never closed: there is always one.
+        let turn = self.turns.acquire().await.ok();
         let answer = self.inner.fetch(binding, etag).await;
+        drop(turn);
         if let Err(FetchError::Refused(problem)) = &answer
             && problem.status == StatusCode::FORBIDDEN
             && problem.code == POD_GONE

@@ -64,6 +64,19 @@ async fn no_pod_gets_what_another_one_has() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_that_asks_for_many_bindings_has_its_share_of_the_questions() {
+    let (pods, broker) = pods(8);
+    let mut asked = tokio::task::JoinSet::new();
+    for number in 0..64 {
+        let pods = Arc::clone(&pods);
+        let binding = SelectedBinding::Named(format!("b{number}").into());
+        asked.spawn(async move { pods.credential(&asking("a", "t", 1_000), &binding).await.is_ok() });
+    }
+    assert!(asked.join_all().await.iter().all(|answered| *answered));
+    assert_eq!(broker.most_at_once(), QUESTIONS_OF_POD);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_pod_that_asked_least_recently_makes_room() {
     let (pods, broker) = pods(MAX_PODS);
     for number in 0..MAX_PODS {
