@@ -1,5 +1,6 @@
 """From custom resources to working AWS credentials in a pod, on a real node. The tests are one story, in this order."""
 
+import copy
 import json
 import os
 import time
@@ -26,6 +27,7 @@ from rig.proc import wait_until
 from rig.tools import ROOT
 
 APP = "uploader"
+ON_NODE = "uploader-on-node"
 TEAM = "payments"
 WORKS = {"put": "ok", "get": "ok", "delete": "AccessDenied"}
 
@@ -35,9 +37,9 @@ def objects(double):
     return example(double.control, double.data, (Path(__file__).parent / "app.py").read_text())
 
 
-def app_pod() -> dict:
+def app_pod(app: str = APP) -> dict:
     """The application's one pod."""
-    (pod,) = items("pods", TEAM, f"app={APP}")
+    (pod,) = items("pods", TEAM, f"app={app}")
     return pod
 
 
@@ -55,16 +57,28 @@ def told(pod: dict) -> str:
     return next((e["message"] for e in mine if e["reason"] == "CredentialsRefused"), "")
 
 
-def rounds() -> list[dict]:
+def rounds(app: str = APP) -> list[dict]:
     """What the application has logged."""
-    return [json.loads(line) for line in logs(app_pod()["metadata"]["name"], APP, TEAM)]
+    return [json.loads(line) for line in logs(app_pod(app)["metadata"]["name"], APP, TEAM)]
 
 
-def rounds_after(count: int, more: int = 3) -> list[dict]:
+def rounds_after(count: int, more: int = 3, app: str = APP) -> list[dict]:
     """The rounds after the first `count`, at least `more` of them."""
     return wait_until(
-        lambda: (found := rounds()[count:]) and len(found) >= more and found, "more rounds", 30, 0.3
+        lambda: (found := rounds(app)[count:]) and len(found) >= more and found, "more rounds", 30, 0.3
     )
+
+
+def without_sidecar(deployment: dict, app: str, **spec: object) -> dict:
+    """The application under another name, served by the agent on its node."""
+    made = copy.deepcopy(deployment)
+    template = made["spec"]["template"]
+    made["metadata"]["name"] = app
+    made["spec"]["selector"] = {"matchLabels": {"app": app}}
+    template["metadata"]["labels"] = {"app": app, "deputy.dev/inject": "enabled"}
+    template["metadata"]["annotations"] = {"deputy.dev/delivery": "Node"}
+    template["spec"] |= spec
+    return made
 
 
 def test_the_chart_installs_and_every_process_becomes_ready(double, objects):
@@ -177,6 +191,61 @@ def test_the_application_does_not_notice_that_all_brokers_are_replaced():
     assert all(line["kept"] == WORKS and line["fresh"] == WORKS for line in lines), lines
 
 
+def test_the_agent_on_the_node_serves_a_pod_without_a_sidecar(objects):
+    # The agent is in the network of its node, which the standard `restricted` does not admit.
+    kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
+    helm(
+        *("install", "deputy-agent", ROOT / "charts" / "deputy-agent", "--namespace", NAMESPACE),
+        *("--set", "image.repository=localhost/e2e/agent,image.tag=1,image.pullPolicy=Never"),
+        *("--wait", "--timeout", "120s"),
+    )
+    helm(
+        *("upgrade", "deputy", ROOT / "charts" / "deputy", "--namespace", NAMESPACE, "--reuse-values"),
+        *("--set", "injection.node.enabled=true", "--wait", "--timeout", "120s"),
+    )
+    apply(without_sidecar(objects["Deployment"], ON_NODE))
+    kubectl("-n", TEAM, "rollout", "status", f"deployment/{ON_NODE}", "--timeout=60s")
+    assert "initContainers" not in app_pod(ON_NODE)["spec"]
+    for line in rounds_after(2, app=ON_NODE):
+        assert line["kept"] == WORKS and line["fresh"] == WORKS, line
+
+
+def test_an_application_does_not_notice_that_the_agent_of_its_node_is_replaced():
+    seen = len(rounds(ON_NODE))
+    kubectl("-n", NAMESPACE, "rollout", "restart", "daemonset/deputy-agent")
+    kubectl("-n", NAMESPACE, "rollout", "status", "daemonset/deputy-agent", "--timeout=90s")
+    lines = rounds_after(seen, len(rounds(ON_NODE)) - seen + 5, ON_NODE)
+    assert all(line["kept"] == WORKS and line["fresh"] == WORKS for line in lines), lines
+
+
+def test_a_pod_in_the_network_of_its_node_is_served_by_a_limits_leave(objects):
+    app, on_host = "uploader-on-host", {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
+    made = without_sidecar(objects["Deployment"], app, **on_host)
+    pod = {"apiVersion": "v1", "kind": "Pod", **made["spec"]["template"]}
+    pod["metadata"] |= {"name": app, "namespace": TEAM}
+    # The standard `restricted` admits no such pod.
+    kubectl("label", "namespace", TEAM, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
+    with pytest.raises(CommandFailed, match=r"allowHostNetwork"):
+        apply(pod)
+    limit = objects["DelegationLimit"]["metadata"]["name"]
+    kubectl("patch", "delegationlimit", limit, "--type=merge", "-p", '{"spec": {"pods": {"allowHostNetwork": true}}}')
+    wait_until(lambda: applied(pod), "leave for the pod", 30, 0.3)
+    for line in rounds_after(2, app=app):
+        assert line["kept"] == WORKS and line["fresh"] == WORKS, line
+    kubectl("-n", TEAM, "delete", "pod", app, "--timeout=40s")
+
+
+def applied(manifest: dict) -> bool:
+    """Whether the API server takes it by now."""
+    try:
+        apply(manifest)
+    except CommandFailed as refused:
+        if "allowHostNetwork" not in str(refused):
+            raise
+        return False
+    return True
+
+
 def test_a_person_gets_a_session_by_the_clusters_own_authentication(double):
     person, binding = "alice@example.com", "reader"
     api = "credentials.deputy.dev/v1alpha1"
@@ -265,4 +334,5 @@ def test_what_is_deleted_is_gone_from_aws(double, objects):
     iam = double.aws.client("iam")
     wait_until(lambda: not iam.list_roles()["Roles"], "the end of the roles", 30, 0.3)
     wait_until(lambda: not iam.list_policies(Scope="Local")["Policies"], "the end of the policies", 30, 0.3)
-    helm("uninstall", "deputy", "--namespace", NAMESPACE, "--wait", "--timeout", "120s")
+    for release in ("deputy-agent", "deputy"):
+        helm("uninstall", release, "--namespace", NAMESPACE, "--wait", "--timeout", "120s")
