@@ -63,6 +63,19 @@ fn forbid_dumps() -> rustix::io::Result<()> {
     setrlimit(Resource::Core, none)
 }
 
+/// Raises the limit of open files as far as it may be raised: container runtimes commonly start processes with 1024, and a node's agent has
+/// as many connections of pods at a time.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    // Refused, fewer connections fit, and the others wait in the queue.
+    setrlimit(Resource::Nofile, raised).unwrap_or_default();
+}
+
 /// Whether there is a listener to go on with after a fault.
 static SERVES: AtomicBool = AtomicBool::new(false);
 
@@ -154,6 +167,7 @@ pub fn run_node() -> ExitCode {
         Ok(config) => config,
         Err(error) => return fail(BAD_INPUT, error),
     };
+    raise_open_files();
     in_runtime(async |end: EndSignals| {
         let agent = match NodeAgent::bind(config, Log::stdout()) {
             Ok(agent) => agent,

@@ -1,10 +1,6 @@
 //! `deputy-agent node-address` in a network of its own, which takes root.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail by panicking"
-)]
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use std::process::{Command, Output};
 

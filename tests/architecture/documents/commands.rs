@@ -214,7 +214,14 @@ fn help(path: &str) -> Help {
 }
 
 fn agent(words: &[&str]) -> Result<(), String> {
-    let known = ["serve", "ready", "--version"];
+    let known = [
+        "serve",
+        "ready",
+        "node",
+        "node-address",
+        "node-ready",
+        "--version",
+    ];
     let usage = fs::read_to_string(root().join("crates/agent/src/main.rs")).unwrap();
     assert!(known.iter().all(|k| usage.contains(k)));
     match words.first() {
