@@ -98,6 +98,11 @@ bench-scale: tools ## Measure how Deputy grows, and write that table of docs/ben
 	  --target-dir "$${CARGO_TARGET_DIR:-target}"
 	hack/bench-scale
 
+.PHONY: soak-credentials
+soak-credentials: tools ## Broker and agents for a long time, and beside nginx; writes that table of docs/benchmarks.md (MINUTES=20 CLIENTS=200 AGENTS=5 NGINX= WRK=)
+	cargo build --release --locked --bins
+	hack/soak-credentials
+
 .PHONY: soak
 soak: soak-controllers ## Hold verdicts of containment against random requests (SOAK_SECONDS=60 or SOAK_CHECKS, SOAK_SEED, SOAK_PROFILE)
 	cargo run --locked --profile soak -p deputy-policy-testing --bin soak

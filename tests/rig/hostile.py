@@ -1,4 +1,4 @@
-"""A pod that means no good to the broker: it holds sockets that say nothing and connections that begin HTTP/2 and go silent, and sends
+"""A pod that means no good to the broker: it holds sockets that say nothing, and connections that begin HTTP/2 and go silent. It sends
 made-up tokens and floods of names of bindings. `python -m rig.hostile PORT BUNDLE TOKEN ADDRESS`, where BUNDLE and TOKEN are files; until it is ended.
 """
 

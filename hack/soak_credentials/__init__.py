@@ -1,0 +1,1 @@
+"""Broker and agents for a long time: `hack/soak-credentials`."""
