@@ -402,23 +402,71 @@ class Agent:
 
     def get(self, path: str = "/v1/credentials", method: str = "GET", **headers: str) -> tuple[int, dict]:
         """A request to the agent as an SDK makes it: status and body. An empty header is left out."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", method=method)
         headers = {"Authorization": self.token_file.read_text(), **headers}
-        for key, value in headers.items():
-            if value:
-                request.add_header(key.replace("_", "-"), value)
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                body = json.load(answer)
-                self._deputy.secrets |= {body[key] for key in ("SecretAccessKey", "Token") if key in body}
-                return answer.status, body
-        except urllib.error.HTTPError as error:
-            body = error.read()
-            return error.code, json.loads(body) if body else {}
+        return _ask_agent(self._deputy, self.port, path, method, headers)
 
     def stop(self) -> None:
         """Ends the sidecar."""
         self.process.stop()
+
+
+class NodeAgent:
+    """`deputy-agent node` as the pod of a DaemonSet on a node, with that pod's own token; it listens on loopback here."""
+
+    def __init__(self, deputy: Deputy, pod: Mapping, **more: str) -> None:
+        self._deputy, self.port = deputy, free_port()
+        meta, node = pod["metadata"], pod["spec"]["nodeName"]
+        folder = deputy.folder / f"agent-of-{node}"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.token = deputy.cluster.pod_token(meta["namespace"], meta["name"])
+        deputy.secrets.add(self.token)
+        (folder / "token").write_text(self.token)
+        (folder / "ca.crt").write_text(deputy.broker_bundle())
+        self._env = {
+            "DEPUTY_BROKER_URL": f"https://{deputy.broker_address}",
+            "DEPUTY_BROKER_CA_FILE": str(folder / "ca.crt"),
+            "DEPUTY_LISTEN": f"127.0.0.1:{self.port}",
+            "DEPUTY_TOKEN_FILE": str(folder / "token"),
+            "DEPUTY_READY_FILE": str(folder / "ready"),
+            "NODE_NAME": node,
+            **more,
+        }
+        self._program = deputy.agent_program or cargo_binary("deputy-agent")
+        self.process = Process("deputy-agent node", [self._program, "node"], folder / "agent.log", self._env, cwd=folder)
+
+    def wait_ready(self, timeout: float = 20) -> None:
+        """Waits until its probe, which the kubelet runs, says that it serves."""
+
+        def is_ready() -> bool:
+            probe = subprocess.run([self._program, "node-ready"], env=self._env, capture_output=True, timeout=5, check=False)
+            return probe.returncode == 0
+
+        self.process.wait_ready(is_ready, timeout)
+
+    def get(self, token: str, path: str = "/v1/credentials") -> tuple[int, dict]:
+        """A request to the agent as the SDK of a pod makes it: status and body."""
+        self._deputy.secrets.add(token)
+        return _ask_agent(self._deputy, self.port, path, "GET", {"Authorization": token})
+
+    def stop(self) -> None:
+        """Ends it."""
+        self.process.stop()
+
+
+def _ask_agent(deputy: Deputy, port: int, path: str, method: str, headers: Mapping[str, str]) -> tuple[int, dict]:
+    """A request to an agent: status and body. An empty header is left out."""
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
+    for key, value in headers.items():
+        if value:
+            request.add_header(key.replace("_", "-"), value)
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            body = json.load(answer)
+            deputy.secrets |= {body[key] for key in ("SecretAccessKey", "Token") if key in body}
+            return answer.status, body
+    except urllib.error.HTTPError as error:
+        body = error.read()
+        return error.code, json.loads(body) if body else {}
 
 
 def wait_condition(cluster: Cluster, path: str, kind: str, status: str, reason: str | None = None, timeout: float = 30) -> dict:
