@@ -151,6 +151,18 @@ impl Metrics {
             .inc_by(change);
     }
 
+    /// A listener begins. What may be counted of its connections is there from now on, as nothing: what began with one would be no
+    /// increase to Prometheus, and no alert would tell of the first.
+    pub(crate) fn listens(&self, endpoint: &'static str, reasons: impl Iterator<Item = &'static str>) {
+        self.connections(endpoint, 0);
+        for reason in reasons {
+            drop(
+                self.connections_cut
+                    .get_or_create(&[("endpoint", endpoint), ("reason", reason)]),
+            );
+        }
+    }
+
     /// A limit ended a connection of a listener, or refused it.
     pub(crate) fn connection_cut(&self, endpoint: &'static str, reason: &'static str) {
         self.connections_cut

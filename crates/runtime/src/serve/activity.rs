@@ -31,6 +31,18 @@ pub(super) enum Cut {
 }
 
 impl Cut {
+    pub(super) const ALL: [Self; 9] = [
+        Self::Handshake,
+        Self::Unaccepted,
+        Self::Head,
+        Self::Idle,
+        Self::Request,
+        Self::Write,
+        Self::Age,
+        Self::Evicted,
+        Self::Stopped,
+    ];
+
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Handshake => "handshake",

@@ -19,6 +19,7 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 
 use super::{
+    activity::Cut,
     connection::Connection,
     limits::{Endpoint, ListenerLimits},
     listen::{ServeError, canonical},
@@ -129,6 +130,9 @@ impl Server {
         let table = ConnectionTable::new(limits.connections, limits.connections_per_peer);
         let turns = Turns::new(threads(), Instant::now());
         let tasks = TaskTracker::new();
+        let reasons = Cut::ALL.map(Cut::as_str).into_iter();
+        self.metrics
+            .listens(self.endpoint.as_str(), reasons.chain(["refused", "panic"]));
         loop {
             let accepted = tokio::select! {
                 biased;
