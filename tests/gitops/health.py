@@ -13,10 +13,10 @@ def _documents(name: str) -> list[dict]:
     return list(yaml.safe_load_all((FOLDER / name).read_text()))
 
 
-def lua_script() -> str:
-    """The script for all kinds of ours."""
+def lua_scripts() -> dict[str, str]:
+    """By kind: the script."""
     [config_map] = _documents("argocd-cm.yaml")
-    return yaml.safe_load(config_map["data"]["resource.customizations"])["deputy.dev/*"]["health.lua"]
+    return {key.removeprefix("resource.customizations.health.deputy.dev_"): script for key, script in config_map["data"].items()}
 
 
 def _table(lua: LuaRuntime, value: object) -> object:
@@ -31,7 +31,7 @@ def argo_cd(found: dict) -> tuple[str, str]:
     """Health and message."""
     lua = LuaRuntime(unpack_returned_tuples=True)
     lua.globals().obj = _table(lua, found)
-    answer = lua.execute(lua_script())
+    answer = lua.execute(lua_scripts()[found["kind"]])
     return answer.status, answer.message
 
 

@@ -3,10 +3,11 @@
 import re
 
 import pytest
+import yaml
 
 from rig.tools import ROOT
 
-from .health import argo_cd, flux, flux_expressions, lua_script
+from .health import argo_cd, flux, flux_expressions, lua_scripts
 
 
 def obj(*conditions: tuple[str, str, str], kind: str = "AWSRole", generation: int = 2, observed: int = 2, **metadata: object) -> dict:
@@ -68,6 +69,11 @@ def test_kinds_that_are_not_accepted_are_judged_by_ready_alone(kind):
     assert argo_cd(obj(("Ready", "False", "Invalid"), kind=kind))[0] == "Degraded"
 
 
+def test_argo_cd_has_a_check_of_every_kind_and_no_key_of_anybody_else():
+    kinds = {yaml.safe_load(path.read_text())["spec"]["names"]["kind"] for path in (ROOT / "crds").glob("*.yaml")}
+    assert set(lua_scripts()) == kinds
+
+
 def test_a_copy_of_a_limit_is_healthy_as_it_is():
     assert argo_cd({"kind": "NamespaceLimit", "metadata": {"generation": 1}, "status": {}})[0] == "Healthy"
 
@@ -78,7 +84,8 @@ def test_argo_cd_shows_why_an_object_is_not_ready():
 
 
 def test_both_tools_wait_for_the_same_reasons_and_all_are_reasons_of_deputy():
-    by_lua = set(re.findall(r"(\w+) = true", lua_script()))
+    [script] = set(lua_scripts().values())
+    by_lua = set(re.findall(r"(\w+) = true", script))
     contracts = (ROOT / "docs" / "contracts.md").read_text()
     assert by_lua <= set(re.findall(r"`(\w+)`", contracts))
     for expressions in flux_expressions().values():
