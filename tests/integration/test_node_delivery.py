@@ -173,11 +173,16 @@ def test_without_the_webhook_a_pod_has_the_whole_way_to_the_node_or_nothing(scen
         env = [{"name": "AWS_CONTAINER_CREDENTIALS_FULL_URI", "value": "http://169.254.170.23/v1/credentials"}]
         spec["containers"].append({"name": "more", "image": "app.invalid/app:1", "env": env})
 
+    # The webhook leaves one alone that brings half of what its binding would give it.
+    def half_of_another(_, spec):
+        env = [{"name": "AWS_ROLE_ARN", "value": "arn:aws:iam::123456789012:role/own"}]
+        spec["containers"].append({"name": "more", "image": "app.invalid/app:1", "env": env})
+
     def mesh(_, spec):
         spec["containers"].append({"name": "istio-proxy", "image": "app.invalid/app:1"})
 
     assert says(put(team, changed("whole", lambda *_: None))) == "node"
-    for name, change in {"own-provider": own_provider, "mesh": mesh}.items():
+    for name, change in {"own-provider": own_provider, "half-of-another": half_of_another, "mesh": mesh}.items():
         assert put(team, changed(name, change))["metadata"]["name"] == name
     # The other delivery holds as before, but not in the network of the node.
     assert sidecar(put(team, stored_sidecar))

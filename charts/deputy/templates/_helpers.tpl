@@ -322,17 +322,19 @@ subjects:
     && c.?env.orValue([]).exists(e, e.name == 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE' && e.?value.orValue('') == '{{ $token }}/token')
     && c.?volumeMounts.orValue([]).exists(m, m.name == 'deputy-token' && m.mountPath == '{{ $token }}')))
 # The agent on the node serves a pod that has the token, and in which each container has the whole way to it, or a provider of its own
-# and nothing of that way. A mesh's container may come after the webhook's last word.
+# (or half of one, where the webhook can't tell which binding it uses) and nothing of that way. A mesh's container may come after the
+# webhook's last word.
 - name: byTheNode
   expression: >-
     variables.says == 'node' && !variables.hasSidecar && variables.notOfTheNode.size() < variables.containers.size()
     && object.spec.?volumes.orValue([]).exists(v, v.name == 'deputy-token'
     && v.?projected.?sources.orValue([]).exists(s, s.?serviceAccountToken.?audience.orValue('') == 'deputy'))
     && variables.notOfTheNode.all(c, c.name.matches('^(istio|linkerd|kuma|consul)-')
-    || ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE'].all(name, c.?env.orValue([]).exists(e, e.name == name))
+    || c.?env.orValue([]).exists(e, e.name in ['AWS_ROLE_ARN', 'AWS_WEB_IDENTITY_TOKEN_FILE'])
     || c.?env.orValue([]).exists(e, e.name in ['AWS_CONTAINER_CREDENTIALS_FULL_URI', 'AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE']
     && !e.?value.orValue('').startsWith('{{ $uri }}') && e.?value.orValue('') != '{{ $token }}/token')
-    || c.?volumeMounts.orValue([]).exists(m, m.name != 'deputy-token' && m.mountPath.startsWith('{{ $token }}')))
+    || c.?volumeMounts.orValue([]).exists(m, m.name != 'deputy-token' && m.mountPath.startsWith('{{ $token }}')
+    || m.mountPath.startsWith('/var/run/secrets/eks.amazonaws.com/serviceaccount')))
 {{- end }}
 # With the sidecar, served by the agent on the node, or with what a container needs to call STS itself (method AssumeRoleWithWebIdentity).
 - name: injected
