@@ -196,7 +196,7 @@ def test_the_agent_on_the_node_serves_a_pod_without_a_sidecar(objects):
     kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=privileged", "--overwrite")
     helm(
         *("install", "deputy-agent", ROOT / "charts" / "deputy-agent", "--namespace", NAMESPACE),
-        *("--set", "image.repository=localhost/e2e/agent,image.tag=1,image.pullPolicy=Never"),
+        *("--set", "image.repository=localhost/e2e/agent,image.pullPolicy=Never", "--set-string", "image.tag=1"),
         *("--wait", "--timeout", "120s"),
     )
     helm(

@@ -236,12 +236,12 @@ class Deputy:
             env |= identity.environment()
         return env
 
-    def start_process(self, name: str, wait: bool = True, replica: str = "", **more: str) -> Process:
-        """Starts one process; `more` is added to its environment. A second one at a time is a `replica` of another name,
+    def start_process(self, name: str, wait: bool = True, replica: str = "", **more: str | None) -> Process:
+        """Starts one process; `more` is added to its environment, or taken from it where it is None. A second one at a time is a `replica` of another name,
         and is known as `name` + `replica` from then on."""
         program = [self.program, *self.rendered.container_args(f"deputy-{name}")[-1:]]
         log = self.folder / f"{name}{replica}.log"
-        env = {**self.environment(name, replica), **more}
+        env = {key: value for key, value in {**self.environment(name, replica), **more}.items() if value is not None}
         process = Process(f"deputy {name}{replica}", program, log, env, cwd=self.folder)
         self.processes[name + replica] = process
         if wait:
