@@ -130,6 +130,25 @@ def mount_of(folder: str) -> str:
     return max((p for p in points if f"{folder}/".startswith(p.rstrip("/") + "/")), key=len)
 
 
+def test_an_agent_that_is_killed_serves_again_as_soon_as_it_is_started(scenario, team):
+    team.granted("uploader", READ)
+    agent = scenario.deputy.start_agent(team.pod())
+    try:
+        agent.wait_ready()
+        before = agent.get()[1]["AccessKeyId"]
+        for _ in range(3):
+            # As where memory runs out.
+            agent.process.kill()
+            agent.begin()
+            began = time.monotonic()
+            wait_until(agent.is_listening, "it listens", 10)
+            first = timed(agent.get)
+            assert first.status == 200 and first.is_at_once and first.body["AccessKeyId"] == before, first
+            assert time.monotonic() - began < 3
+    finally:
+        agent.stop()
+
+
 def test_a_broker_that_is_told_to_end_answers_what_is_under_way(scenario, team):
     team.granted("uploader", READ)
     team.pod()

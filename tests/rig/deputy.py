@@ -357,9 +357,14 @@ class Agent:
             "DEPUTY_TOKEN_FILE": str(self.token_file),
             **more,
         }
-        self._env = env
+        self._env, self._folder = env, folder
         self._program = deputy.agent_program or cargo_binary("deputy-agent")
-        self.process = Process("deputy-agent", [self._program], folder / "agent.log", env, cwd=folder)
+        self.begin()
+
+    def begin(self) -> None:
+        """Starts its process, again after it ended, as the kubelet does."""
+        log = self._folder / "agent.log"
+        self.process = Process("deputy-agent", [self._program], log, self._env, cwd=self._folder)
 
     def rotate_token(self) -> None:
         """A new token of the pod, as the kubelet replaces the old one: by renaming."""
