@@ -12,6 +12,10 @@ pub const ROLE_INLINE_POLICIES: usize = 10_240;
 /// Characters of a managed policy, and so of a permissions boundary. IAM, "Managed policy size".
 pub const MANAGED_POLICY: usize = 6_144;
 
+/// Characters of a service control policy. AWS Organizations, "Maximum size of a policy document", service control policies:
+/// <https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html>
+pub const SERVICE_CONTROL_POLICY: usize = 5_120;
+
 /// Managed policies of a role in an account that asked for no more. IAM, "Managed policies attached to an IAM role".
 pub const MANAGED_POLICIES_OF_ROLE: usize = 10;
 

@@ -3,6 +3,7 @@
 mod anywhere;
 mod federation;
 mod identity;
+mod in_cluster;
 mod policies;
 mod resource_policies;
 mod scope;
@@ -10,5 +11,7 @@ mod setup;
 
 pub use anywhere::{AnywhereIdentityError, give_by_roles_anywhere};
 pub use identity::ProcessIdentity;
-pub use scope::{BOUNDARY_WRITER, BROKER, CONTROLLER, LIMITS, PROVISIONER};
-pub use setup::{AccountSetup, BootstrapError, setups};
+pub use in_cluster::{PodIdentityError, PodsBecome, give_to_pods, service_account};
+pub use policies::service_control_policy;
+pub use scope::{BOUNDARY_WRITER, BROKER, CONTROLLER, LIMITS, PROVISIONER, UnnamedIdentities};
+pub use setup::{AccountSetup, BootstrapError, setups, setups_with};

@@ -15,17 +15,26 @@ use crate::{
     trust::deny_everything,
 };
 
-use super::scope::{BOUNDARY_WRITER, PROVISIONER, Scope, role_of};
+use super::scope::{BOUNDARY_WRITER, PROVISIONER, Scope, UnnamedIdentities};
 
 /// A service control policy: only Deputy's own identities change what is under its paths, whoever else is administrator.
 ///
-/// Identities that the account does not name are taken to be roles with the names that Deputy suggests. AWS takes
-/// 5,120 characters.
-pub(super) fn service_control_policy(cluster: &ClusterName, account: &Account) -> Document {
+/// Identities that the account does not name are taken to be `unnamed` with the names that Deputy suggests. Those of `break_glass` may write
+/// there, too, and become nothing. AWS takes 5,120 characters.
+#[must_use]
+pub fn service_control_policy(
+    cluster: &ClusterName,
+    account: &Account,
+    unnamed: UnnamedIdentities,
+    break_glass: &[IssuerArn],
+) -> Document {
     let scope = Scope::new(cluster, account, &[]);
     let everybody_but_these =
         |these: Vec<String>| vec![Condition::new(Test::ArnNotEquals, "aws:PrincipalArn", these)];
-    let everybody_but = |identity: String| everybody_but_these(vec![identity]);
+    let everybody_but = |identity: IssuerArn| {
+        let these = std::iter::once(&identity).chain(break_glass);
+        everybody_but_these(these.map(ToString::to_string).collect())
+    };
     let issuers = account.issuers().iter().map(ToString::to_string).collect();
     document(
         PolicyKind::ServiceControl,
@@ -49,7 +58,7 @@ pub(super) fn service_control_policy(cluster: &ClusterName, account: &Account) -
                     "iam:UpdateRoleDescription",
                 ],
                 std::slice::from_ref(&scope.roles),
-                everybody_but(role_of(account, account.provisioner.as_ref(), PROVISIONER).to_string()),
+                everybody_but(unnamed.works_in(account, account.provisioner.as_ref(), PROVISIONER)),
             ),
             deny(
                 "OnlyDeputyWritesLimits",
@@ -63,9 +72,7 @@ pub(super) fn service_control_policy(cluster: &ClusterName, account: &Account) -
                     "iam:UntagPolicy",
                 ],
                 std::slice::from_ref(&scope.limits),
-                everybody_but(
-                    role_of(account, account.boundary_writer.as_ref(), BOUNDARY_WRITER).to_string(),
-                ),
+                everybody_but(unnamed.works_in(account, account.boundary_writer.as_ref(), BOUNDARY_WRITER)),
             ),
             deny(
                 "OnlyTheBrokerAssumes",

@@ -7,7 +7,9 @@ use deputy_policy::{Condition, Test};
 use crate::{
     boundary,
     model::{Account, AssumeRole, BoundaryMode, Limit},
-    names::{AccountId, ClusterName, FromValidParts, IamPath, Partition, RoleArn, RoleName},
+    names::{
+        AccountId, ClusterName, FromValidParts, IamPath, IssuerArn, Partition, RoleArn, RoleName, UserArn,
+    },
     naming,
 };
 
@@ -107,17 +109,37 @@ impl Scope {
     }
 }
 
-/// The ARN of one of Deputy's roles: the one that the account names, else the one with the suggested name.
-pub(super) fn role_of(account: &Account, named: Option<&AssumeRole>, suggested: &str) -> RoleArn {
-    named.map_or_else(
-        || suggested_role(&account.partition, &account.id, suggested),
-        |assume| assume.role.clone(),
-    )
+/// What the processes' own identities are where no AWSAccount names them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum UnnamedIdentities {
+    /// Roles: of pods, or of IAM Roles Anywhere.
+    #[default]
+    Roles,
+    /// Users, with keys.
+    Users,
 }
 
-/// The ARN of an identity that no AWSAccount names.
-pub(super) fn suggested_role(partition: &Partition, account: &AccountId, name: &str) -> RoleArn {
-    let [path, name] = ["/", name].map(str::to_owned);
-    let (path, name) = (IamPath::from_valid_parts(path), RoleName::from_valid_parts(name));
-    RoleArn::of(partition, account, &path, &name)
+impl UnnamedIdentities {
+    /// The ARN of the one called `name`.
+    pub(super) fn arn(self, partition: &Partition, account: &AccountId, name: &str) -> IssuerArn {
+        let [path, name] = ["/", name].map(str::to_owned);
+        let (path, name) = (IamPath::from_valid_parts(path), RoleName::from_valid_parts(name));
+        match self {
+            Self::Roles => RoleArn::of(partition, account, &path, &name).into(),
+            Self::Users => UserArn::of(partition, account, &path, &name).into(),
+        }
+    }
+
+    /// What works in `account`: what the account names, else the identity with the suggested name.
+    pub(super) fn works_in(
+        self,
+        account: &Account,
+        named: Option<&AssumeRole>,
+        suggested: &str,
+    ) -> IssuerArn {
+        named.map_or_else(
+            || self.arn(&account.partition, &account.id, suggested),
+            |assume| assume.role.clone().into(),
+        )
+    }
 }

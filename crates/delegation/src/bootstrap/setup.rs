@@ -17,7 +17,7 @@ use super::{
     federation::federation_user,
     identity::ProcessIdentity,
     policies::{boundary_writer, broker, own, provisioner, service_control_policy, trusts},
-    scope::{BOUNDARY_WRITER, CONTROLLER, LIMITS, PROVISIONER, Scope, role_of, suggested_role},
+    scope::{BOUNDARY_WRITER, CONTROLLER, LIMITS, PROVISIONER, Scope, UnnamedIdentities},
 };
 
 /// All of Deputy's in one AWS account.
@@ -106,6 +106,19 @@ pub fn setups(
     accounts: &[Account],
     limits: &[Limit],
 ) -> Result<Vec<AccountSetup>, Vec<BootstrapError>> {
+    setups_with(UnnamedIdentities::Roles, cluster, accounts, limits)
+}
+
+/// [`setups`], where what no AWSAccount names is `unnamed`.
+///
+/// # Errors
+/// As of [`setups`].
+pub fn setups_with(
+    unnamed: UnnamedIdentities,
+    cluster: &ClusterName,
+    accounts: &[Account],
+    limits: &[Limit],
+) -> Result<Vec<AccountSetup>, Vec<BootstrapError>> {
     let mut errors = duplicates(accounts);
     if !errors.is_empty() {
         return Err(errors);
@@ -121,7 +134,7 @@ pub fn setups(
         .collect();
     let mut workers = Vec::new();
     for role in ROLES {
-        match role.identities(issuer, accounts, &scopes) {
+        match role.identities(unnamed, issuer, accounts, &scopes) {
             Ok(identities) => workers.extend(identities),
             Err(error) => errors.push(*error),
         }
@@ -137,7 +150,8 @@ pub fn setups(
         .collect();
     errors.extend(shared(&identities));
     if errors.is_empty() {
-        Ok(by_account(cluster, accounts, identities))
+        let guard = |account: &Account| service_control_policy(cluster, account, unnamed, &[]);
+        Ok(by_account(accounts, identities, guard))
     } else {
         Err(errors)
     }
@@ -178,6 +192,7 @@ impl Writer {
     /// Its own identity, and those that it becomes.
     fn identities(
         &self,
+        unnamed: UnnamedIdentities,
         issuer: &IssuerArn,
         accounts: &[Account],
         scopes: &[Scope],
@@ -194,10 +209,9 @@ impl Writer {
             }));
         }
         let arn = match home {
-            Some((account, _)) => role_of(account, None, self.suggested),
-            None => suggested_role(issuer.partition(), issuer.account(), self.idle),
+            Some((account, _)) => unnamed.works_in(account, None, self.suggested),
+            None => unnamed.arn(issuer.partition(), issuer.account(), self.idle),
         };
-        let arn = IssuerArn::from(arn);
         let named: Vec<(&AssumeRole, &Scope)> = placed()
             .filter_map(|(account, scope)| Some(((self.named)(account)?, scope)))
             .collect();
@@ -292,9 +306,9 @@ fn shared(identities: &[ProcessIdentity]) -> Vec<BootstrapError> {
 
 /// Identities where they live; accounts in which a process's own one does come first.
 fn by_account(
-    cluster: &ClusterName,
     accounts: &[Account],
     identities: Vec<ProcessIdentity>,
+    guard: impl Fn(&Account) -> Document,
 ) -> Vec<AccountSetup> {
     let (own, assumed): (Vec<_>, Vec<_>) = identities.iter().partition(|identity| identity.trust.is_none());
     let mut places: Vec<(AccountId, Partition)> = Vec::new();
@@ -321,7 +335,7 @@ fn by_account(
             AccountSetup {
                 name: account.map(|account| account.name.clone()),
                 identities: identities.iter().filter(lives).cloned().collect(),
-                service_control_policy: account.map(|account| service_control_policy(cluster, account)),
+                service_control_policy: account.map(&guard),
                 id,
                 partition,
             }

@@ -205,6 +205,19 @@ impl RoleArn {
         })
     }
 }
+impl UserArn {
+    /// The ARN of the user that is called as a role is, `name` on `path`.
+    #[must_use]
+    pub fn of(partition: &Partition, account: &AccountId, path: &IamPath, name: &RoleName) -> Self {
+        Self(IamArn {
+            partition: partition.clone(),
+            account: account.clone(),
+            entity: IamEntity::User,
+            path: path.clone(),
+            name: name.as_str().to_owned(),
+        })
+    }
+}
 impl From<RoleArn> for IssuerArn {
     fn from(role: RoleArn) -> Self {
         Self(role.0)

@@ -5,6 +5,7 @@ mod bootstrap;
 mod bootstrap_accounts;
 mod bootstrap_anywhere;
 mod bootstrap_federation;
+mod bootstrap_pods;
 mod bootstrap_resource_policies;
 mod boundary;
 mod decide_binding;
