@@ -5,6 +5,8 @@
 #   --build-context build=DIR     DIR/out/{deputy,deputy-agent,ca-certificates.crt}
 
 FROM docker.io/library/rust:1.95-bookworm AS build
+# What `deputy version` says that it was built from: --build-arg DEPUTY_COMMIT=$(git rev-parse HEAD)
+ARG DEPUTY_COMMIT=unknown
 WORKDIR /src
 COPY . .
 # Static, so that the image needs nothing else. An explicit target, so that the flag does not reach build scripts and

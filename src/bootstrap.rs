@@ -26,7 +26,12 @@ pub enum BootstrapCommand {
     Oidc(Box<oidc::OidcArguments>),
 }
 
+const EXAMPLE: &str = "\
+Example:
+  deputy bootstrap aws --cluster-name production-1 -f account.yaml";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct BootstrapArguments {
     /// The name of the cluster, as in the chart's clusterName
     #[arg(long, env = "DEPUTY_CLUSTER_NAME")]

@@ -15,7 +15,12 @@ use crate::{
     process::{Aws, Common, Started, start},
 };
 
+const EXAMPLE: &str = "\
+Example:
+  deputy broker --cluster-name production-1 --listen 0.0.0.0:7418";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct BrokerArguments {
     #[command(flatten)]
     common: Common,

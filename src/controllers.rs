@@ -13,6 +13,14 @@ use crate::{
     process::{Aws, Common, Started, start},
 };
 
+pub const CONTROLLER_EXAMPLE: &str = "\
+Example:
+  deputy controller --cluster-name production-1";
+
+pub const LIMITS_EXAMPLE: &str = "\
+Example:
+  deputy limits --cluster-name production-1";
+
 /// Flags of `deputy controller`.
 #[derive(Debug, Args)]
 pub struct ControllerArguments {

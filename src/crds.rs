@@ -8,7 +8,12 @@ use crate::{
     output::Output,
 };
 
+const EXAMPLE: &str = "\
+Example:
+  deputy crds | kubectl apply --server-side -f -";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct CrdsArguments {}
 
 pub fn run(_arguments: &CrdsArguments) -> CommandResult {

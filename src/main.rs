@@ -1,5 +1,6 @@
 //! The `deputy` command: the four processes, and what people ask of them without a cluster.
 
+mod about;
 mod accounts;
 mod bootstrap;
 mod broker;
@@ -45,8 +46,10 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the controller of accounts, roles and bindings
+    #[command(after_help = controllers::CONTROLLER_EXAMPLE)]
     Controller(controllers::ControllerArguments),
     /// Run the controller of limits, which writes boundary policies
+    #[command(after_help = controllers::LIMITS_EXAMPLE)]
     Limits(controllers::WriterArguments),
     /// Run the admission webhook
     Webhook(Box<webhook::WebhookArguments>),
@@ -68,6 +71,12 @@ enum Command {
     /// Ask the policy engine
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Print what completes this command in a shell
+    Completion(about::CompletionArguments),
+    /// Print the manual, or write a page for each command
+    Man(about::ManArguments),
+    /// Print the version, and those of what others build on
+    Version(about::VersionArguments),
 }
 
 fn main() -> ExitCode {
@@ -86,6 +95,9 @@ fn run(command: &Command) -> CommandResult {
         Command::Check(a) => check::run(a),
         Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
+        Command::Completion(a) => about::completion(a),
+        Command::Man(a) => about::man(a),
+        Command::Version(a) => about::version(a),
     }
 }
 

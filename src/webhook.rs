@@ -17,7 +17,12 @@ use crate::{
     process::{Common, Started, start},
 };
 
+const EXAMPLE: &str = "\
+Example:
+  deputy webhook --cluster-name production-1 --listen 0.0.0.0:9443";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct WebhookArguments {
     #[command(flatten)]
     common: Common,

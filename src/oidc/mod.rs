@@ -39,7 +39,12 @@ const KEYS: &str = "keys.json";
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html>, `ThumbprintList`.
 const MAX_THUMBPRINTS: usize = 5;
 
+const EXAMPLE: &str = "\
+Example:
+  deputy bootstrap oidc -f account.yaml --issuer https://oidc.example.com/production-1 --directory site";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct OidcArguments {
     #[command(flatten)]
     account: AccountArguments,

@@ -19,7 +19,13 @@ use crate::{
     output::Output,
 };
 
+const EXAMPLE: &str = "\
+Examples:
+  deputy policy contains role.yaml limit.yaml
+  deputy policy contains --type session binding.yaml limit.yaml";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct ContainsArguments {
     /// The policy that is asked for, or manifests: each AWSRole and AWSResourcePolicyStatement, and each ClusterAWSRole in the
     /// namespaces that it names, is asked about (with --type session each AWSRoleBinding and AWSFederatedUserBinding, with --type

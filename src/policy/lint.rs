@@ -18,7 +18,13 @@ use crate::{
     output::Output,
 };
 
+const EXAMPLE: &str = "\
+Examples:
+  deputy policy lint limit.yaml
+  deputy policy lint --type trust --format json trust.json";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct LintArguments {
     /// The policy, or manifests: each policy of an AWSRole, ClusterAWSRole, AWSRoleBinding,
     /// AWSFederatedUserBinding, AWSResourcePolicyStatement or DelegationLimit; JSON or YAML,

@@ -8,6 +8,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod about;
 mod batch;
 mod bootstrap;
 mod check;

@@ -62,7 +62,7 @@ fn a_closed_pipe_ends_quietly_and_keeps_the_answer() {
     ];
     let get = [&evaluate[..], &["s3:GetObject"]].concat();
     let put = [&evaluate[..], &["s3:PutObject"]].concat();
-    let cases: [(&[&str], &str, i32); 10] = [
+    let cases: [(&[&str], &str, i32); 14] = [
         (&["policy", "contains", narrow.path(), "-"], NARROW, 0),
         (&["policy", "contains", narrow.path(), "-"], POLICY, 1),
         (&get, POLICY, 0),
@@ -73,6 +73,10 @@ fn a_closed_pipe_ends_quietly_and_keeps_the_answer() {
         (&["crds"], "", 0),
         (&["bootstrap", "aws", "--cluster-name", "c", "-f", ACCOUNT], "", 0),
         (&["--help"], "", 0),
+        (&["completion", "bash"], "", 0),
+        (&["man"], "", 0),
+        (&["version"], "", 0),
+        (&["version", "-o", "json"], "", 0),
     ];
     for (arguments, input, code) in cases {
         assert_eq!(unread(arguments, input), (code, String::new()), "{arguments:?}");

@@ -28,7 +28,12 @@ use crate::{
 /// The longest name of a profile that is written.
 const LONGEST_NAME: usize = 128;
 
+const EXAMPLE: &str = "\
+Example:
+  deputy credentials config payments/uploader --profile uploader";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct WriteProfileArguments {
     /// The AWSRoleBinding; without NAMESPACE/ in the namespace of the context
     #[arg(value_name = "NAMESPACE/NAME")]

@@ -20,7 +20,12 @@ use crate::{
     output,
 };
 
+const EXAMPLE: &str = "\
+Example:
+  deputy policy evaluate --action s3:GetObject --resource arn:aws:s3:::productionapp/a --identity policy.json";
+
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLE)]
 pub struct EvaluateArguments {
     /// service:Action
     #[arg(long, required_unless_present = "batch", conflicts_with = "batch")]
