@@ -91,6 +91,14 @@ impl AccountArguments {
     }
 }
 
+/// The limit of a manifest, as the API server would take it.
+///
+/// # Errors
+/// What is wrong with it: a line for each thing.
+pub fn parsed_limit(manifest: &Value) -> Result<Limit, String> {
+    parsed(manifest, "DelegationLimit", "delegationlimits", parse_limit)
+}
+
 /// What a manifest says, or what is wrong with it: a line for each thing, with kind, name and field.
 fn parsed<K: DeserializeOwned, T>(
     manifest: &Value,

@@ -9,10 +9,12 @@ mod cluster;
 mod controllers;
 mod crds;
 mod credentials;
+mod distinct;
 mod exit;
 mod explain;
 mod input;
 mod manifests;
+mod migrate;
 mod objects;
 mod oidc;
 mod output;
@@ -71,6 +73,8 @@ enum Command {
     /// Ask the policy engine
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
+    /// Print objects that take the place of what gives pods their roles today; nothing is applied
+    Migrate(migrate::MigrateArguments),
     /// Print what completes this command in a shell
     Completion(about::CompletionArguments),
     /// Print the manual, or write a page for each command
@@ -95,6 +99,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Check(a) => check::run(a),
         Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
+        Command::Migrate(a) => migrate::run(a),
         Command::Completion(a) => about::completion(a),
         Command::Man(a) => about::man(a),
         Command::Version(a) => about::version(a),

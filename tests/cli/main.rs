@@ -19,6 +19,7 @@ mod explain;
 mod input;
 mod lint;
 mod manifest;
+mod migrate;
 mod oidc;
 mod pages;
 mod people;

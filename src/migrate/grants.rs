@@ -1,0 +1,178 @@
+//! Who becomes which role today, from exports of a cluster and of EKS.
+
+use std::collections::BTreeSet;
+
+use clap::ValueEnum;
+use serde_json::Value;
+
+/// What gives pods their roles today.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Former {
+    /// IAM roles for service accounts: ServiceAccounts with `eks.amazonaws.com/role-arn`
+    Irsa,
+    /// EKS Pod Identity: its associations, as `aws eks describe-pod-identity-association` prints them
+    PodIdentity,
+    /// kube2iam: pods and their templates with `iam.amazonaws.com/role`
+    Kube2iam,
+    /// kiam: the same annotation
+    Kiam,
+}
+
+/// That pods of a ServiceAccount become a role.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct OldGrant {
+    pub namespace: String,
+    pub service_account: String,
+    /// An ARN; of kube2iam and kiam also a name.
+    pub role: String,
+}
+
+/// The grants of all exports, and what of them can't be carried over.
+#[derive(Debug, Default)]
+pub struct OldGrants {
+    pub grants: BTreeSet<OldGrant>,
+    pub left: Vec<String>,
+}
+
+const IRSA: &str = "eks.amazonaws.com/role-arn";
+const POD_ROLE: &str = "iam.amazonaws.com/role";
+
+/// Reads the documents of exports. Objects that say nothing about roles are passed over.
+pub fn read(former: Former, documents: &[Value]) -> OldGrants {
+    let mut all = OldGrants::default();
+    for object in documents.iter().flat_map(objects) {
+        match former {
+            Former::Irsa => all.service_account(object),
+            Former::PodIdentity => all.association(object),
+            Former::Kube2iam | Former::Kiam => {
+                all.pods(object);
+                all.namespace(object);
+            }
+        }
+    }
+    all
+}
+
+/// The objects of a document: it, or those of a list.
+fn objects(document: &Value) -> Vec<&Value> {
+    let lists = ["items", "associations"].map(|field| document.get(field).and_then(Value::as_array));
+    if let Some(list) = lists.into_iter().flatten().next().or(document.as_array()) {
+        return list.iter().flat_map(objects).collect();
+    }
+    vec![document.get("association").unwrap_or(document)]
+}
+
+fn text<'v>(value: &'v Value, pointer: &str) -> Option<&'v str> {
+    value.pointer(pointer)?.as_str().filter(|text| !text.is_empty())
+}
+
+fn annotation<'v>(metadata: Option<&'v Value>, name: &str) -> Option<&'v str> {
+    metadata?.get("annotations")?.get(name)?.as_str()
+}
+
+/// `Deployment payments/uploader`.
+fn title(object: &Value) -> String {
+    let kind = text(object, "/kind").unwrap_or("object");
+    let name = text(object, "/metadata/name").unwrap_or("without name");
+    match text(object, "/metadata/namespace") {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    }
+}
+
+impl OldGrants {
+    fn add(&mut self, namespace: Option<&str>, service_account: &str, role: &str, title: &str) {
+        match namespace {
+            Some(namespace) => {
+                self.grants.insert(OldGrant {
+                    namespace: namespace.to_owned(),
+                    service_account: service_account.to_owned(),
+                    role: role.to_owned(),
+                });
+            }
+            None => self.left.push(format!("{title}: it says no namespace")),
+        }
+    }
+
+    fn service_account(&mut self, object: &Value) {
+        if text(object, "/kind") != Some("ServiceAccount") {
+            return;
+        }
+        let metadata = object.get("metadata");
+        let (title, name) = (title(object), text(object, "/metadata/name"));
+        let (Some(role), Some(name)) = (annotation(metadata, IRSA), name) else {
+            return;
+        };
+        for dropped in ["audience", "token-expiration"] {
+            let key = format!("eks.amazonaws.com/{dropped}");
+            if let Some(value) = annotation(metadata, &key) {
+                let message =
+                    format!("{title}: {key} is {value}; pods get credentials and no token by Deputy");
+                self.left.push(message);
+            }
+        }
+        self.add(text(object, "/metadata/namespace"), name, role, &title);
+    }
+
+    fn association(&mut self, object: &Value) {
+        // As AWS prints it, as eksctl has it in a ClusterConfig, or an object of ACK.
+        let of = object.get("spec").unwrap_or(object);
+        let first = |names: [&str; 2]| names.iter().find_map(|name| text(of, &format!("/{name}")));
+        let account = first(["serviceAccount", "serviceAccountName"]);
+        let (Some(namespace), Some(account)) = (first(["namespace", "namespace"]), account) else {
+            return;
+        };
+        let title = format!("association of {namespace}/{account}");
+        if let Some(target) = first(["targetRoleArn", "targetRoleARN"]) {
+            let message = format!(
+                "{title}: its pods become {target} by way of another role; bind that one, of the AWSAccount that it is in"
+            );
+            return self.left.push(message);
+        }
+        match first(["roleArn", "roleARN"]) {
+            Some(role) => self.add(Some(namespace), account, role, &title),
+            None => self.left.push(format!(
+                "{title}: the export does not say its role; `aws eks describe-pod-identity-association` does"
+            )),
+        }
+    }
+
+    fn pods(&mut self, object: &Value) {
+        let template = match text(object, "/kind") {
+            Some("Pod") => Some(object),
+            Some("CronJob") => object.pointer("/spec/jobTemplate/spec/template"),
+            Some("Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "Job") => {
+                object.pointer("/spec/template")
+            }
+            _ => None,
+        };
+        let Some(template) = template else { return };
+        let metadata = template.get("metadata");
+        let Some(role) = annotation(metadata, POD_ROLE) else {
+            return;
+        };
+        let title = title(object);
+        if let Some(id) = annotation(metadata, "iam.amazonaws.com/external-id") {
+            let message = format!(
+                "{title}: iam.amazonaws.com/external-id is {id}; the broker shows no external id to a role"
+            );
+            self.left.push(message);
+        }
+        let account = text(template, "/spec/serviceAccountName").unwrap_or("default");
+        self.add(text(object, "/metadata/namespace"), account, role, &title);
+    }
+
+    fn namespace(&mut self, object: &Value) {
+        if text(object, "/kind") != Some("Namespace") {
+            return;
+        }
+        for key in ["iam.amazonaws.com/permitted", "iam.amazonaws.com/allowed-roles"] {
+            if let Some(value) = annotation(object.get("metadata"), key) {
+                self.left.push(format!(
+                    "{}: {key} is {value}; the proposed limit allows the roles that are used and no others",
+                    title(object)
+                ));
+            }
+        }
+    }
+}

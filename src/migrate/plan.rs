@@ -1,0 +1,399 @@
+//! The objects that take the place of former grants, each limit proved to allow what its roles have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum;
+use deputy_delegation::{NamespaceName, RoleArn, model::Account};
+use deputy_policy::{
+    Candidate, Containment, Document, Effect, PolicyKind, Statement, Version, contains, escalation,
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    grants::OldGrants,
+    roles::{OldRole, OldRoles},
+};
+use crate::{accounts::parsed_limit, distinct::distinct};
+
+/// AWS and the schema take as many subjects of a binding.
+const SUBJECTS: usize = 100;
+
+/// What becomes of a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum RoleForm {
+    /// It stays as it is, and Deputy gives sessions of it
+    #[default]
+    Existing,
+    /// Deputy makes one with the same policies
+    New,
+}
+
+/// An object, and what a reader of it has to do besides.
+pub struct ProposedObject {
+    pub comments: Vec<String>,
+    pub object: Value,
+}
+
+/// All that is proposed, and what could not be carried over.
+#[derive(Default)]
+pub struct Proposal {
+    pub objects: Vec<ProposedObject>,
+    pub left: Vec<String>,
+}
+
+/// Makes the proposal.
+pub fn plan(grants: OldGrants, roles: &OldRoles, account: &Account, form: RoleForm) -> Proposal {
+    let mut proposal = Proposal {
+        objects: Vec::new(),
+        left: grants.left,
+    };
+    let mut of_namespace: BTreeMap<NamespaceName, BTreeMap<RoleArn, BTreeSet<String>>> = BTreeMap::new();
+    for grant in &grants.grants {
+        let subject = format!("ServiceAccount {}/{}", grant.namespace, grant.service_account);
+        let placed = NamespaceName::new(grant.namespace.as_str())
+            .map_err(|error| error.to_string())
+            .and_then(|namespace| Ok((namespace, arn_of(&grant.role, roles, account)?)));
+        match placed {
+            Ok((namespace, role)) => {
+                let of_role = of_namespace.entry(namespace).or_default().entry(role);
+                of_role.or_default().insert(grant.service_account.clone());
+            }
+            Err(why) => proposal.left.push(format!("{subject}: {why}")),
+        }
+    }
+    for (namespace, granted) in &of_namespace {
+        let space = Space {
+            namespace,
+            account,
+            form,
+            roles,
+        };
+        space.propose(granted, &mut proposal);
+    }
+    proposal
+}
+
+/// The ARN of what is written in an annotation.
+fn arn_of(role: &str, roles: &OldRoles, account: &Account) -> Result<RoleArn, String> {
+    let arn = if role.starts_with("arn:") {
+        RoleArn::parse(role)
+    } else if let Some(arn) = roles.named(role) {
+        Ok(arn.clone())
+    } else {
+        let name = role.trim_start_matches('/');
+        RoleArn::parse(&format!(
+            "arn:{}:iam::{}:role/{name}",
+            account.partition, account.id
+        ))
+    };
+    let arn = arn.map_err(|error| error.to_string())?;
+    if (arn.account(), arn.partition()) == (&account.id, &account.partition) {
+        Ok(arn)
+    } else {
+        Err(format!(
+            "{arn} is not of account {}, which AWSAccount {} is; run this again with the AWSAccount of {}",
+            account.id,
+            account.name,
+            arn.account()
+        ))
+    }
+}
+
+/// One namespace.
+struct Space<'a> {
+    namespace: &'a NamespaceName,
+    account: &'a Account,
+    form: RoleForm,
+    roles: &'a OldRoles,
+}
+
+/// What is known of a role's policies: each parsed, by what it is called.
+struct KnownPolicies {
+    documents: Vec<Document>,
+    /// Why they are not all.
+    gaps: Vec<String>,
+}
+
+impl Space<'_> {
+    fn propose(&self, granted: &BTreeMap<RoleArn, BTreeSet<String>>, proposal: &mut Proposal) {
+        let names: Vec<&str> = granted.keys().map(RoleArn::name).collect();
+        let mut objects = Vec::new();
+        let (mut carried, mut documents, mut is_known) = (Vec::new(), Vec::new(), true);
+        for ((arn, accounts), name) in granted.iter().zip(distinct(&names, label)) {
+            let known = self.known(arn);
+            let gaps = known.gaps.iter();
+            proposal.left.extend(gaps.map(|gap| format!("role {arn}: {gap}")));
+            is_known &= known.gaps.is_empty();
+            let role = match self.form {
+                RoleForm::Existing => Some(self.existing(arn, &name)),
+                RoleForm::New => self.made(arn, &name, &known, &mut proposal.left),
+            };
+            let Some(role) = role else { continue };
+            objects.push(role);
+            objects.extend(self.bindings(&name, accounts));
+            documents.push((arn, known.documents));
+            carried.push(arn);
+        }
+        self.say_several(granted, &mut proposal.left);
+        let limit = match is_known {
+            true => self.limit(&carried, &documents),
+            false => Err("not all policies of its roles are known".to_owned()),
+        };
+        match limit {
+            Ok(limit) => proposal.objects.push(limit),
+            Err(_) if carried.is_empty() => {}
+            Err(why) => proposal.left.push(format!(
+                "namespace {}: no DelegationLimit is proposed: {why}",
+                self.namespace
+            )),
+        }
+        proposal.objects.extend(objects);
+    }
+
+    /// The policies of a role that the files have.
+    fn known(&self, arn: &RoleArn) -> KnownPolicies {
+        let mut known = KnownPolicies {
+            documents: Vec::new(),
+            gaps: Vec::new(),
+        };
+        let Some(role) = self.roles.get(arn) else {
+            known.gaps.push("the files do not have it".to_owned());
+            return known;
+        };
+        if !role.is_whole && role.inline.is_empty() {
+            known.gaps.push("the files do not have its policies".to_owned());
+        }
+        let inline = role
+            .inline
+            .iter()
+            .map(|(name, document)| (format!("policy {name}"), Some(document)));
+        let attached = role
+            .attached
+            .iter()
+            .map(|arn| (format!("policy {arn}"), self.roles.managed.get(arn)));
+        for (title, document) in inline.chain(attached) {
+            match document.map(read) {
+                Some(Ok(document)) => known.documents.push(document),
+                Some(Err(why)) => known.gaps.push(format!("{title}: {why}")),
+                None => known.gaps.push(format!("{title}: the files do not have it")),
+            }
+        }
+        known
+    }
+
+    fn existing(&self, arn: &RoleArn, name: &str) -> ProposedObject {
+        let mut comments = vec![format!(
+            "The owner of {arn} adds the statements of status.trustStatement to its trust policy; the former ones may stay until all pods have moved."
+        )];
+        if self.roles.get(arn).is_some_and(|role| !role.is_whole) {
+            comments.push(PARTS.to_owned());
+        }
+        let spec = json!({
+            "accountRef": {"name": self.account.name.as_str()},
+            "existing": {"roleARN": arn.to_string()},
+        });
+        ProposedObject {
+            comments,
+            object: self.object("AWSRole", name, spec),
+        }
+    }
+
+    fn made(
+        &self,
+        arn: &RoleArn,
+        name: &str,
+        known: &KnownPolicies,
+        left: &mut Vec<String>,
+    ) -> Option<ProposedObject> {
+        let role = self.roles.get(arn).filter(|_| known.gaps.is_empty())?;
+        if role.inline.is_empty() && role.attached.is_empty() {
+            left.push(format!(
+                "role {arn}: it has no policies, so there is nothing to make"
+            ));
+            return None;
+        }
+        if let Some(boundary) = &role.boundary {
+            left.push(format!(
+                "role {arn}: its boundary {boundary}; the boundary of the limit takes its place"
+            ));
+        }
+        let mut comments = vec![format!(
+            "What names {arn} (policies of buckets, keys and other roles) has to name status.roleARN of this one, too."
+        )];
+        if !role.is_whole {
+            comments.push(PARTS.to_owned());
+        }
+        Some(ProposedObject {
+            comments,
+            object: self.object("AWSRole", name, self.spec_of(role)),
+        })
+    }
+
+    fn spec_of(&self, role: &OldRole) -> Value {
+        let mut spec = Map::new();
+        spec.insert("accountRef".into(), json!({"name": self.account.name.as_str()}));
+        let names: Vec<&str> = role.inline.keys().map(String::as_str).collect();
+        let policies = distinct(&names, label).into_iter().zip(role.inline.values());
+        let policies: Vec<Value> = policies
+            .map(|(name, document)| json!({"name": name, "document": document}))
+            .collect();
+        if !policies.is_empty() {
+            spec.insert("policies".into(), policies.into());
+        }
+        if !role.attached.is_empty() {
+            spec.insert("managedPolicyARNs".into(), role.attached.clone().into());
+        }
+        if let Some(seconds) = role.longest_session.filter(|seconds| *seconds > 3600) {
+            let text = match seconds % 3600 {
+                0 => format!("{}h", seconds / 3600),
+                _ => format!("{seconds}s"),
+            };
+            spec.insert("maxSessionDuration".into(), text.into());
+        }
+        spec.into()
+    }
+
+    fn bindings(&self, name: &str, accounts: &BTreeSet<String>) -> Vec<ProposedObject> {
+        let accounts: Vec<&String> = accounts.iter().collect();
+        let chunks = accounts.chunks(SUBJECTS).enumerate();
+        chunks
+            .map(|(i, accounts)| {
+                let subjects: Vec<Value> = accounts
+                    .iter()
+                    .map(|account| json!({"kind": "ServiceAccount", "name": account}))
+                    .collect();
+                let of_all = accounts.iter().any(|account| *account == "default");
+                let comments = of_all.then(|| {
+                    "Every pod of the namespace that names no ServiceAccount is of `default`: give those that need the role one of their own."
+                        .to_owned()
+                });
+                let own = match i {
+                    0 => name.to_owned(),
+                    _ => format!("{name}-{}", i + 1),
+                };
+                let spec = json!({"roleRef": {"kind": "AWSRole", "name": name}, "subjects": subjects});
+                ProposedObject {
+                    comments: comments.into_iter().collect(),
+                    object: self.object("AWSRoleBinding", &own, spec),
+                }
+            })
+            .collect()
+    }
+
+    fn object(&self, kind: &str, name: &str, spec: Value) -> Value {
+        json!({
+            "apiVersion": "deputy.dev/v1alpha1",
+            "kind": kind,
+            "metadata": {"name": name, "namespace": self.namespace.as_str()},
+            "spec": spec,
+        })
+    }
+
+    /// Of two bindings of a ServiceAccount a pod says which.
+    fn say_several(&self, granted: &BTreeMap<RoleArn, BTreeSet<String>>, left: &mut Vec<String>) {
+        let accounts: BTreeSet<&String> = granted.values().flatten().collect();
+        for account in accounts {
+            let count = granted.values().filter(|of| of.contains(account)).count();
+            if count > 1 {
+                left.push(format!(
+                    "ServiceAccount {}/{account}: it has {count} roles; its pods say which by the annotation deputy.dev/binding",
+                    self.namespace
+                ));
+            }
+        }
+    }
+
+    /// A limit that allows what the roles have, and the proof of that.
+    fn limit(
+        &self,
+        carried: &[&RoleArn],
+        documents: &[(&RoleArn, Vec<Document>)],
+    ) -> Result<ProposedObject, String> {
+        let ceiling = union(documents.iter().flat_map(|(_, documents)| documents))?;
+        for (arn, documents) in documents {
+            let documents: Vec<&Document> = documents.iter().collect();
+            match contains(&Candidate::new(&documents), &ceiling) {
+                Containment::Contained(_) => {}
+                Containment::Exceeds(witness) => return Err(format!("{arn} exceeds it: {witness}")),
+                Containment::Unknown(reason) => return Err(format!("{arn} can't be compared: {reason}")),
+            }
+        }
+        let mut spec = Map::from_iter([
+            ("namespaces".to_owned(), json!([self.namespace.as_str()])),
+            ("accounts".to_owned(), json!([self.account.name.as_str()])),
+            ("ceiling".to_owned(), ceiling.to_value()),
+        ]);
+        match self.form {
+            RoleForm::Existing => {
+                let arns: Vec<String> = carried.iter().map(ToString::to_string).collect();
+                spec.insert("existingRoles".into(), arns.into());
+            }
+            RoleForm::New => {
+                let roles = carried.iter().filter_map(|arn| self.roles.get(arn));
+                let managed: BTreeSet<&String> = roles.flat_map(|role| &role.attached).collect();
+                if !managed.is_empty() {
+                    spec.insert("managedPolicies".into(), json!(managed));
+                }
+            }
+        }
+        let object = json!({
+            "apiVersion": "deputy.dev/v1alpha1",
+            "kind": "DelegationLimit",
+            "metadata": {"name": format!("migrated-{}", self.namespace)},
+            "spec": spec,
+        });
+        parsed_limit(&object)?;
+        let mut comments =
+            vec!["It allows all that the policies of these roles allow, proved, and nothing else. What they deny is not in it: narrow it where that is too much.".to_owned()];
+        comments.extend(escalation(&ceiling).into_iter().map(|found| {
+            format!("Name the actions in acknowledgeEscalation if they are meant, or this limit is refused: ceiling.{found}")
+        }));
+        Ok(ProposedObject { comments, object })
+    }
+}
+
+const PARTS: &str = "Of this role the files have the policies of single answers: `aws iam get-account-authorization-details` has all.";
+
+/// A policy of a role; the CLI prints it as JSON.
+fn read(document: &Value) -> Result<Document, String> {
+    let document =
+        Document::from_value(document, PolicyKind::Identity).map_err(|errors| errors.to_string())?;
+    let is_old = document.version() == Version::V2008;
+    if is_old && document.to_json().contains("${") {
+        return Err(
+            "it is of 2008, where ${…} is no variable; in a ceiling of today it would be one".to_owned(),
+        );
+    }
+    Ok(document)
+}
+
+/// All that the documents allow, each statement once and without its name.
+fn union<'d>(documents: impl Iterator<Item = &'d Document>) -> Result<Document, String> {
+    let mut statements: Vec<Statement> = Vec::new();
+    for statement in documents.flat_map(Document::statements) {
+        let statement = Statement {
+            sid: None,
+            ..statement.clone()
+        };
+        if statement.effect == Effect::Allow && !statements.contains(&statement) {
+            statements.push(statement);
+        }
+    }
+    if statements.is_empty() {
+        return Err("its roles allow nothing".to_owned());
+    }
+    Document::new(Version::V2012, statements, PolicyKind::Boundary).map_err(|errors| errors.to_string())
+}
+
+/// A name that Kubernetes takes: `Payments_Uploader` is `payments-uploader`.
+fn label(name: &str) -> String {
+    let taken = |c: char| match c.to_ascii_lowercase() {
+        c if c.is_ascii_lowercase() || c.is_ascii_digit() => c,
+        _ => '-',
+    };
+    let name: String = name.chars().map(taken).take(60).collect();
+    match name.trim_matches('-') {
+        "" => "role".to_owned(),
+        name => name.to_owned(),
+    }
+}

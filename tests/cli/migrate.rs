@@ -1,0 +1,145 @@
+//! `deputy migrate`: what is proposed for exports as people have them, and that it is accepted and proved.
+
+use std::{fs, path::Path};
+
+use crate::run::{Done, File, deputy};
+
+const ACCOUNT: &str = "examples/productionapp/10-platform.yaml";
+
+fn export(name: &str) -> String {
+    format!("tests/golden/migrate/{name}")
+}
+
+fn migrate(former: &str, exports: &str, roles: &[&str], more: &[&str]) -> Done {
+    let exports = export(exports);
+    let mut arguments = vec!["migrate", former, exports.as_str(), "-f", ACCOUNT];
+    let roles: Vec<String> = roles.iter().map(|name| export(name)).collect();
+    arguments.extend(roles.iter().flat_map(|file| ["--roles", file]));
+    deputy(&[&arguments, more].concat(), "")
+}
+
+/// The manifests of an answer.
+fn manifests(out: &str) -> Vec<&str> {
+    out.split("---\n").skip(1).collect()
+}
+
+#[test]
+fn what_is_proposed_for_each_of_the_former_is_as_published() {
+    let details: &[&str] = &["details.json"];
+    let cases: [(&str, &str, &str, &[&str], &[&str]); 6] = [
+        ("irsa", "irsa", "serviceaccounts.yaml", details, &[]),
+        (
+            "irsa-new",
+            "irsa",
+            "serviceaccounts.yaml",
+            details,
+            &["--as", "new"],
+        ),
+        ("pod-identity", "pod-identity", "associations.json", details, &[]),
+        ("kube2iam", "kube2iam", "pods.yaml", details, &["--as", "new"]),
+        ("kiam", "kiam", "pods.yaml", &[], &[]),
+        (
+            "single-answers",
+            "pod-identity",
+            "associations.json",
+            &["role.json"],
+            &["--as", "new"],
+        ),
+    ];
+    for (golden, former, exports, roles, more) in cases {
+        let Done { code, out, err } = migrate(former, exports, roles, more);
+        assert_eq!(code, 0, "{golden}: {err}");
+        let name = export(&format!("{golden}.out.yaml"));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&name);
+        if std::env::var_os("UPDATE_GOLDEN").is_some_and(|v| v == "1") {
+            fs::write(&path, &out).unwrap();
+        }
+        let is = fs::read_to_string(&path).unwrap_or_default();
+        assert!(is == out, "{name} is out of date. Run: make generate");
+        // What is told is what stands in the comments.
+        let left = out.lines().filter_map(|line| line.strip_prefix("# - "));
+        let left: Vec<String> = left.map(|line| format!("deputy: {line}")).collect();
+        assert_eq!(err.lines().collect::<Vec<_>>(), left, "{golden}");
+        assert!(!left.is_empty(), "{golden}");
+    }
+}
+
+/// By the command that people check manifests with, which knows nothing of the proposal.
+#[test]
+fn new_roles_are_contained_in_the_limit_of_their_namespace() {
+    let done = migrate(
+        "irsa",
+        "serviceaccounts.yaml",
+        &["details.json"],
+        &["--as", "new"],
+    );
+    let all = manifests(&done.out);
+    let of = |kind: &str, namespace: &str| -> &str {
+        let head = format!("kind: {kind}\n");
+        let is_it = |manifest: &&&str| manifest.contains(&head) && manifest.contains(namespace);
+        all.iter().find(is_it).unwrap()
+    };
+    for namespace in ["payments", "kube-system"] {
+        let role = File::new(&format!("role-{namespace}.yaml"), of("AWSRole", namespace));
+        let limit = File::new(
+            &format!("limit-{namespace}.yaml"),
+            of("DelegationLimit", namespace),
+        );
+        let done = deputy(&["policy", "contains", role.path(), limit.path()], "");
+        assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    }
+    let limit = of("DelegationLimit", "payments");
+    // The default version of the managed policy, and no Deny of the role.
+    assert!(
+        limit.contains("sqs:SendMessage") && !limit.contains("sqs:*"),
+        "{limit}"
+    );
+    assert!(!limit.contains("Deny"), "{limit}");
+}
+
+#[test]
+fn a_role_whose_policies_are_not_known_gets_no_limit_and_is_no_new_one() {
+    let existing = migrate("irsa", "serviceaccounts.yaml", &["details.json"], &[]);
+    assert!(
+        existing
+            .out
+            .contains("roleARN: arn:aws:iam::123456789012:role/notary\n")
+    );
+    let of_reports =
+        "namespace reports: no DelegationLimit is proposed: not all policies of its roles are known";
+    assert!(existing.err.contains(of_reports), "{}", existing.err);
+    let new = migrate(
+        "irsa",
+        "serviceaccounts.yaml",
+        &["details.json"],
+        &["--as", "new"],
+    );
+    assert!(!new.out.contains("namespace: reports"), "{}", new.out);
+    assert!(
+        new.err
+            .contains("role arn:aws:iam::123456789012:role/notary: the files do not have it")
+    );
+}
+
+#[test]
+fn nothing_of_an_export_ends_a_comment() {
+    let text = "kind: ServiceAccount\nmetadata:\n  name: a\n  namespace: b\n  annotations:\n    eks.amazonaws.com/role-arn: \"arn:aws:iam::123456789012:role/r\"\n    \
+                eks.amazonaws.com/audience: \"x\\nkind: Evil\\r---\\u2028more\"\n";
+    let done = deputy(&["migrate", "irsa", "-", "-f", ACCOUNT], text);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.contains("x kind: Evil --- more"), "{}", done.out);
+    assert!(!done.out.lines().any(|line| line.starts_with("kind: Evil")));
+}
+
+#[test]
+fn exports_without_a_grant_are_refused() {
+    let none = migrate("irsa", "pods.yaml", &[], &[]);
+    assert_eq!((none.code, none.out.as_str()), (2, ""));
+    assert_eq!(none.err, "deputy: the exports give no ServiceAccount a role\n");
+    let twice = deputy(&["migrate", "irsa", "-", "-f", "-"], "");
+    assert!(
+        twice.err.contains("would both read standard input"),
+        "{}",
+        twice.err
+    );
+}
