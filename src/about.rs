@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, CommandFactory as _, ValueEnum};
+use clap::{Args, Command, ValueEnum};
 use clap_complete::Shell;
 use serde_json::json;
 
 use crate::{
-    Cli,
     exit::{CommandAnswer, CommandResult, Failure},
     output::{self, Output},
 };
@@ -94,24 +93,24 @@ pub fn version(arguments: &VersionArguments) -> CommandResult {
 }
 
 /// `deputy completion`.
-pub fn completion(arguments: &CompletionArguments) -> CommandResult {
+pub fn completion(arguments: &CompletionArguments, mut command: Command) -> CommandResult {
     // Into memory first: writing there does not fail, and what does ends the library's process.
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "deputy", &mut script);
+    clap_complete::generate(arguments.shell, &mut command, "deputy", &mut script);
     print(&script)
 }
 
 /// `deputy man`.
-pub fn man(arguments: &ManArguments) -> CommandResult {
+pub fn man(arguments: &ManArguments, command: Command) -> CommandResult {
     let Some(folder) = &arguments.folder else {
         let mut page = Vec::new();
-        let manual = clap_mangen::Man::new(Cli::command());
+        let manual = clap_mangen::Man::new(command);
         manual.render(&mut page).map_err(Failure::process)?;
         return print(&page);
     };
     let failed = |error: std::io::Error| Failure::process(format!("{}: {error}", folder.display()));
     std::fs::create_dir_all(folder).map_err(failed)?;
-    clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
+    clap_mangen::generate_to(command, folder).map_err(failed)?;
     Ok(CommandAnswer::Yes)
 }
 

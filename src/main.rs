@@ -27,7 +27,7 @@ mod yaml;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use tikv_jemallocator::Jemalloc;
 
 use crate::exit::{CommandResult, Failure};
@@ -100,8 +100,8 @@ fn run(command: &Command) -> CommandResult {
         Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
         Command::Migrate(a) => migrate::run(a),
-        Command::Completion(a) => about::completion(a),
-        Command::Man(a) => about::man(a),
+        Command::Completion(a) => about::completion(a, Cli::command()),
+        Command::Man(a) => about::man(a, Cli::command()),
         Command::Version(a) => about::version(a),
     }
 }
