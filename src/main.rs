@@ -10,6 +10,7 @@ mod controllers;
 mod crds;
 mod credentials;
 mod distinct;
+mod diff;
 mod exit;
 mod explain;
 mod input;
@@ -67,6 +68,8 @@ enum Command {
     Bootstrap(bootstrap::BootstrapCommand),
     /// Would these manifests be accepted?
     Check(check::CheckArguments),
+    /// What does a change of manifests or policies newly allow and deny?
+    Diff(diff::DiffArguments),
     /// Who may do what, from policies alone
     #[command(subcommand)]
     Explain(explain::ExplainCommand),
@@ -97,6 +100,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Crds(a) => crds::run(a),
         Command::Bootstrap(c) => bootstrap::run(c),
         Command::Check(a) => check::run(a),
+        Command::Diff(a) => diff::run(a),
         Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
         Command::Migrate(a) => migrate::run(a),

@@ -1,12 +1,13 @@
 //! Objects of files, as `kubectl` reads them.
 
-use std::{fmt, path::PathBuf, rc::Rc};
+use std::{path::PathBuf, rc::Rc};
 
 use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
 use super::{
     kinds::ObjectKind,
+    place::{InputProblem, ProblemSort, WrittenPlace},
     walk::{self, NamedFile},
 };
 use crate::{
@@ -17,20 +18,6 @@ use crate::{
     text::position,
     yaml::{self, YamlKind, YamlNode},
 };
-
-/// Where something stands: a file, and a line and column from 1; columns are characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct WrittenPlace {
-    pub file: Rc<str>,
-    pub line: usize,
-    pub column: usize,
-}
-
-impl fmt::Display for WrittenPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.file, self.line, self.column)
-    }
-}
 
 /// A file and its text.
 #[derive(Debug)]
@@ -99,27 +86,6 @@ impl ReadObject {
         let written = self.written.as_ref()?;
         Some(written.file.place(written.node.find(field).span.start))
     }
-}
-
-/// What sort of problem an input has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProblemSort {
-    /// It can't be read, or reads one way here and another way elsewhere.
-    Unreadable,
-    /// An API server would not take it.
-    NotTaken,
-}
-
-/// Something that is wrong with an input.
-#[derive(Debug, Clone)]
-pub struct InputProblem {
-    pub sort: ProblemSort,
-    /// The object, where it is known.
-    pub object: Option<String>,
-    pub place: WrittenPlace,
-    /// Empty where it is about the whole.
-    pub field: String,
-    pub message: String,
 }
 
 /// What files have.
@@ -222,6 +188,18 @@ impl ReadObjects {
             Ok(object) => self.objects.push(object),
             Err(problems) => self.problems.extend(problems),
         }
+    }
+
+    /// The objects, if nothing is wrong with any input.
+    ///
+    /// # Errors
+    /// All that is, a line each.
+    pub fn sound(self) -> Result<Vec<ReadObject>, Failure> {
+        if self.problems.is_empty() {
+            return Ok(self.objects);
+        }
+        let lines: Vec<String> = self.problems.iter().map(ToString::to_string).collect();
+        Err(Failure::input(lines.join("\n")))
     }
 
     fn list(&mut self, node: YamlNode, file: &Rc<TextFile>, namespace: Option<&str>) {

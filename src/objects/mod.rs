@@ -3,12 +3,14 @@
 mod cluster;
 mod kinds;
 mod manifest;
+mod place;
 mod walk;
 mod world;
 
 pub use self::{
     cluster::live,
     kinds::ObjectKind,
-    manifest::{InputProblem, ProblemSort, ReadObject, ReadObjects, WrittenPlace},
+    manifest::{ReadObject, ReadObjects},
+    place::{InputProblem, ProblemSort, WrittenPlace},
     world::world,
 };

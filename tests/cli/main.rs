@@ -14,6 +14,7 @@ mod bootstrap;
 mod check;
 mod cluster_role;
 mod credentials;
+mod diff;
 mod evaluate;
 mod explain;
 mod input;

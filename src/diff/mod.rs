@@ -1,0 +1,99 @@
+//! `deputy diff`: what a change newly allows and newly denies, by what it means and not by how it is written.
+
+mod classes;
+mod compare;
+mod fields;
+mod policies;
+mod report;
+mod sides;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use deputy_delegation::NamespaceName;
+
+use self::{
+    compare::{ObjectDifference, alone, objects},
+    sides::DiffSide,
+};
+use crate::{
+    exit::{CommandAnswer, CommandResult, Failure},
+    input::once,
+    output::Output,
+    policy::types::PolicyType,
+};
+
+const EXAMPLES: &str = "Examples:
+
+  deputy diff old/ new/                                    all objects of two folders
+  git show main:app.yaml | deputy diff - app.yaml          one file, before and after
+  deputy diff old.json new.json --type boundary            policies by themselves
+  deputy diff old/ new/ --format markdown                  a comment for a pull request
+
+Exit codes: 0 nothing differs, 1 something differs or is not known, 2 something can't be read.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct DiffArguments {
+    /// How it was: a policy, manifests, or a folder of them; - is standard input
+    #[arg(value_name = "OLD")]
+    old: PathBuf,
+    /// How it is to be
+    #[arg(value_name = "NEW")]
+    new: PathBuf,
+    /// What policies by themselves are used as
+    #[arg(long, value_enum, default_value_t)]
+    r#type: PolicyType,
+    /// The namespace of objects that name none
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<NamespaceName>,
+    /// How the answer is written
+    #[arg(long, value_enum, default_value_t)]
+    format: DiffFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum DiffFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+    /// A comment for a pull request
+    Markdown,
+}
+
+pub fn run(arguments: &DiffArguments) -> CommandResult {
+    once([("OLD", arguments.old.as_path()), ("NEW", arguments.new.as_path())])?;
+    let kind = arguments.r#type.into();
+    let namespace = arguments.namespace.as_ref().map(NamespaceName::as_str);
+    let old = DiffSide::read(&arguments.old, kind, namespace)?;
+    let new = DiffSide::read(&arguments.new, kind, namespace)?;
+    let mut found = objects(&old.objects, &new.objects).map_err(Failure::input)?;
+    if old.policies.is_empty() != new.policies.is_empty() {
+        return Err(Failure::input(
+            "one of OLD and NEW has a policy by itself, and the other one has none: compare policies with policies",
+        ));
+    }
+    let place = |is_new: bool, at| if is_new { new.place(at) } else { old.place(at) };
+    let policies = alone(&old.documents(), &new.documents(), kind, place);
+    found.extend(Some(policies).filter(|policies| !policies.is_empty()));
+    let mut out = Output::new();
+    out.write(match arguments.format {
+        DiffFormat::Text => report::text(&found),
+        DiffFormat::Json => report::json(&found),
+        DiffFormat::Markdown => report::markdown(&found),
+    })?;
+    out.flush()?;
+    Ok(answer(&found))
+}
+
+fn answer(found: &[ObjectDifference]) -> CommandAnswer {
+    if found.is_empty() {
+        CommandAnswer::Yes
+    } else {
+        CommandAnswer::No
+    }
+}

@@ -1,0 +1,155 @@
+//! The policies of an object, read as the operator reads them, by the namespaces in which they differ.
+
+use deputy_api::{
+    AWSFederatedUserBinding, AWSResourcePolicyStatement, AWSRole, AWSRoleBinding, ClusterAWSRole,
+    DelegationLimit, convert::NAMESPACE_VARIABLE, parse_binding, parse_cluster_role, parse_federated_binding,
+    parse_limit, parse_role, parse_statement,
+};
+use deputy_delegation::{NamespaceName, ObjectName, Violations};
+use deputy_policy::{Document, PolicyKind};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::classes::unlimited;
+use crate::objects::{ObjectKind, ReadObject};
+
+/// So many namespaces of a ClusterAWSRole are looked at.
+const MAX_NAMESPACES: usize = 20;
+/// What stands for the `*` of a pattern.
+const ANY: &str = "any-namespace-5e7d0c";
+
+/// A set of policies, and where each of them stands in its object.
+#[derive(Debug, Clone, Default)]
+pub struct PolicySet {
+    pub documents: Vec<Document>,
+    /// Such as `spec.policies[0].document`; empty of what no object says.
+    pub paths: Vec<String>,
+    /// What it allows beside, and only AWS knows.
+    pub unknown: Vec<String>,
+}
+
+/// What the policies of a kind are used as.
+pub fn policy_kind(kind: ObjectKind) -> PolicyKind {
+    match kind {
+        ObjectKind::Limit => PolicyKind::Boundary,
+        ObjectKind::Binding | ObjectKind::FederatedBinding => PolicyKind::Session,
+        ObjectKind::Role | ObjectKind::ClusterRole | ObjectKind::Statement | ObjectKind::Account => {
+            PolicyKind::Identity
+        }
+    }
+}
+
+/// The policies of `object` in a namespace, which makes a difference to those of a ClusterAWSRole alone.
+///
+/// # Errors
+/// What is wrong with the object.
+pub fn policies(object: &ReadObject, namespace: &NamespaceName) -> Result<PolicySet, String> {
+    let mut set = PolicySet::default();
+    match object.kind {
+        ObjectKind::Account => {}
+        ObjectKind::Limit => {
+            let limit = read::<DelegationLimit, _>(object, parse_limit)?;
+            set.add("spec.ceiling".to_owned(), limit.ceiling.clone());
+        }
+        ObjectKind::Role => set.add_role(&read::<AWSRole, _>(object, parse_role)?, &object.value),
+        ObjectKind::ClusterRole => {
+            let template = read::<ClusterAWSRole, _>(object, parse_cluster_role)?;
+            let account = ObjectName::new("account").map_err(|error| error.to_string())?;
+            let role = template
+                .instance(namespace, &account)
+                .map_err(|error| error.to_string())?;
+            set.add_role(&role, &object.value);
+        }
+        ObjectKind::Statement => {
+            let statement = read::<AWSResourcePolicyStatement, _>(object, parse_statement)?;
+            set.add("spec.statement".to_owned(), Document::clone(&statement.grant));
+        }
+        ObjectKind::Binding => {
+            let binding = read::<AWSRoleBinding, _>(object, parse_binding)?;
+            let arns = binding.session.policy_arns.iter();
+            set.unknown
+                .extend(arns.map(|arn| format!("what the managed policy {arn} leaves of the session")));
+            match &binding.session.policy {
+                Some(policy) => set.add("spec.session.policy".to_owned(), Document::clone(policy)),
+                // All of the role.
+                None if set.unknown.is_empty() => {
+                    set.add(String::new(), unlimited(PolicyKind::Session)?);
+                }
+                None => {}
+            }
+        }
+        ObjectKind::FederatedBinding => {
+            let binding = read::<AWSFederatedUserBinding, _>(object, parse_federated_binding)?;
+            if let Some(policy) = binding.share.policy() {
+                set.add("spec.session.policy".to_owned(), Document::clone(policy));
+            }
+        }
+    }
+    Ok(set)
+}
+
+impl PolicySet {
+    fn add(&mut self, path: String, document: Document) {
+        self.paths.push(path);
+        self.documents.push(document);
+    }
+
+    fn add_role(&mut self, role: &deputy_delegation::model::Role, object: &Value) {
+        for (i, policy) in role.policies().iter().enumerate() {
+            self.add(format!("spec.policies[{i}].document"), policy.document.clone());
+        }
+        let arns = object
+            .pointer("/spec/managedPolicyARNs")
+            .and_then(Value::as_array);
+        let arns = arns.into_iter().flatten().filter_map(Value::as_str);
+        self.unknown
+            .extend(arns.map(|arn| format!("what the managed policy {arn} allows")));
+        let existing = object.pointer("/spec/existing/roleARN").and_then(Value::as_str);
+        self.unknown
+            .extend(existing.map(|arn| format!("what {arn}, which is somebody else's, may do")));
+    }
+}
+
+fn read<K: DeserializeOwned, T>(
+    object: &ReadObject,
+    parse: impl FnOnce(&K) -> Result<T, Violations>,
+) -> Result<T, String> {
+    let typed: K = serde_json::from_value(object.value.clone()).map_err(|error| error.to_string())?;
+    parse(&typed).map_err(|violations| violations.to_string())
+}
+
+/// The namespaces in which an object is looked at, before and after: one, but of a ClusterAWSRole whose policies name its namespace one
+/// for each that either version names. The text says so where it makes a difference.
+pub fn namespaces(objects: &[&ReadObject]) -> Result<Vec<(NamespaceName, bool)>, String> {
+    let differs = |object: &&ReadObject| {
+        let policies = object.value.pointer("/spec/policies").map(Value::to_string);
+        object.kind == ObjectKind::ClusterRole
+            && policies.is_some_and(|text| text.contains(NAMESPACE_VARIABLE))
+    };
+    let named = |name: &str| NamespaceName::new(name).map_err(|error| error.to_string());
+    if !objects.iter().any(differs) {
+        return Ok(vec![(named(ANY)?, false)]);
+    }
+    let mut names: Vec<String> = Vec::new();
+    for object in objects {
+        let listed = object.value.pointer("/spec/namespaces").and_then(Value::as_array);
+        for pattern in listed.into_iter().flatten().filter_map(Value::as_str) {
+            let name = stand_in(pattern);
+            if !names.contains(&name) && names.len() < MAX_NAMESPACES {
+                names.push(name);
+            }
+        }
+    }
+    names.iter().map(|name| Ok((named(name)?, true))).collect()
+}
+
+/// A namespace that a pattern matches.
+fn stand_in(pattern: &str) -> String {
+    let Some((before, after)) = pattern.split_once('*') else {
+        return pattern.to_owned();
+    };
+    let after = after.replace('*', "0");
+    let room = 63_usize.saturating_sub(before.len() + after.len());
+    let any: String = ANY.chars().take(room).collect();
+    format!("{before}{any}{after}")
+}

@@ -1,0 +1,51 @@
+//! Places in files, and what is wrong at them.
+
+use std::{fmt, rc::Rc};
+
+/// Where something stands: a file, and a line and column from 1; columns are characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WrittenPlace {
+    pub file: Rc<str>,
+    pub line: usize,
+    pub column: usize,
+}
+
+impl fmt::Display for WrittenPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// What sort of problem an input has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProblemSort {
+    /// It can't be read, or reads one way here and another way elsewhere.
+    Unreadable,
+    /// An API server would not take it.
+    NotTaken,
+}
+
+/// Something that is wrong with an input.
+#[derive(Debug, Clone)]
+pub struct InputProblem {
+    pub sort: ProblemSort,
+    /// The object, where it is known.
+    pub object: Option<String>,
+    pub place: WrittenPlace,
+    /// Empty where it is about the whole.
+    pub field: String,
+    pub message: String,
+}
+
+impl fmt::Display for InputProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        if let Some(object) = &self.object {
+            write!(f, "{object}: ")?;
+        }
+        if !self.field.is_empty() {
+            write!(f, "{}: ", self.field)?;
+        }
+        f.write_str(&self.message)
+    }
+}
