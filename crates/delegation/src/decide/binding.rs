@@ -13,7 +13,7 @@ use super::{
     existing,
     findings::Findings,
     input::DecisionInput,
-    known::Known,
+    known::KnownTags,
     limits::{Applicable, NeededBoundary},
     managed, method, role, session, subjects,
 };
@@ -76,7 +76,7 @@ pub(super) fn decide(
                 policies: &[session::granted(document)],
                 role: is_known.then_some(of_role.as_slice()),
                 is_held: true,
-                known: Known::of(input.cluster, &role.id),
+                known: KnownTags::of(input.cluster, &role.id),
             };
             limits.contain(&granted, &mut findings);
         }

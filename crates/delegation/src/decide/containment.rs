@@ -11,7 +11,7 @@ use crate::{decision::Reason, model::Limit};
 use super::{
     excess::{Comparison, Excess},
     findings::Findings,
-    known::Known,
+    known::KnownTags,
     nearest::nearest,
 };
 
@@ -50,7 +50,7 @@ pub(super) struct Granted<'a> {
     /// Whether AWS holds it to the boundary of a limit that has one.
     pub(super) is_held: bool,
     /// What is known of every request.
-    pub(super) known: Known<'a>,
+    pub(super) known: KnownTags<'a>,
 }
 
 impl Granted<'_> {

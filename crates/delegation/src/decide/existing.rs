@@ -13,7 +13,7 @@ use super::{
     containment::{Granted, GrantedPolicy},
     findings::Findings,
     input::DecisionInput,
-    known::Known,
+    known::KnownTags,
     limits::{Applicable, NeededBoundary},
     own,
     role::account,
@@ -86,7 +86,7 @@ pub(super) fn boundary_within(
         policies: &[policy],
         role: None,
         is_held: true,
-        known: Known::of_session(input.cluster, &role.id.namespace),
+        known: KnownTags::of_session(input.cluster, &role.id.namespace),
     };
     for limit in limits.limits.iter().filter(|limit| limit.name != carrier.name) {
         granted.within(limit, findings);

@@ -19,11 +19,13 @@ use crate::{
 const PRINCIPAL_TAG: &str = "aws:PrincipalTag/";
 
 /// Tags of the principal with their values.
-pub(super) struct Known<'a>(Vec<(&'static str, &'a str)>);
+#[derive(Debug, Clone)]
+pub struct KnownTags<'a>(Vec<(&'static str, &'a str)>);
 
-impl<'a> Known<'a> {
+impl<'a> KnownTags<'a> {
     /// Of the sessions of a role that Deputy makes, and tags.
-    pub(super) fn of(cluster: &'a ClusterName, role: &'a RoleId) -> Self {
+    #[must_use]
+    pub fn of(cluster: &'a ClusterName, role: &'a RoleId) -> Self {
         let Self(mut tags) = Self::of_session(cluster, &role.namespace);
         tags.push((TAG_NAME, role.name.as_str()));
         Self(tags)
@@ -31,7 +33,8 @@ impl<'a> Known<'a> {
 
     /// Of the sessions of a role that exists, or of a federated user: what the tags of that role or of the federation user say is their
     /// owner's affair, so only the tags of the session are known, which come before those.
-    pub(super) fn of_session(cluster: &'a ClusterName, namespace: &'a NamespaceName) -> Self {
+    #[must_use]
+    pub fn of_session(cluster: &'a ClusterName, namespace: &'a NamespaceName) -> Self {
         Self(vec![
             (TAG_CLUSTER, cluster.as_str()),
             (TAG_NAMESPACE, namespace.as_str()),
@@ -39,7 +42,8 @@ impl<'a> Known<'a> {
     }
 
     /// The document with the values in place of variables of these tags.
-    pub(super) fn put_in<'d>(&self, document: &'d Document) -> Cow<'d, Document> {
+    #[must_use]
+    pub fn put_in<'d>(&self, document: &'d Document) -> Cow<'d, Document> {
         if document.version() == Version::V2008 {
             // It has no variables.
             return Cow::Borrowed(document);
@@ -111,7 +115,8 @@ impl<'a> Known<'a> {
 
     /// A layer that allows nothing but requests with these tags, when a condition of one of the documents looks at one of
     /// them.
-    pub(super) fn layer(&self, documents: &[&Document]) -> Option<Document> {
+    #[must_use]
+    pub fn layer(&self, documents: &[&Document]) -> Option<Document> {
         let asked = |tag: &str| {
             let statements = documents.iter().flat_map(|document| document.statements());
             let mut keys = statements.flat_map(|s| &s.conditions).map(|c| c.key.as_str());

@@ -24,6 +24,7 @@ mod subjects;
 use self::findings::Findings;
 pub use self::{
     input::{DecisionInput, GrantSpec},
+    known::KnownTags,
     role::may_be_retained,
 };
 use crate::{

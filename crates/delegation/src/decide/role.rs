@@ -16,7 +16,7 @@ use super::{
     containment::{Granted, GrantedPolicy},
     findings::Findings,
     input::DecisionInput,
-    known::Known,
+    known::KnownTags,
     limits::{Applicable, NeededBoundary},
     managed,
 };
@@ -82,7 +82,7 @@ pub(super) fn decide_owned(
         policies: &policies,
         role: None,
         is_held: true,
-        known: Known::of(input.cluster, &role.id),
+        known: KnownTags::of(input.cluster, &role.id),
     };
     // What managed policies say is not asked: a role that has those alone grants nothing that is compared.
     if !policies.is_empty() {

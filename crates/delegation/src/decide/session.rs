@@ -15,7 +15,7 @@ use super::{
     containment::{Granted, GrantedPolicy},
     findings::Findings,
     input::DecisionInput,
-    known::Known,
+    known::KnownTags,
     limits::Applicable,
 };
 
@@ -75,7 +75,7 @@ pub(super) fn policy_within(
         policies: &[granted(document)],
         role: None,
         is_held: false,
-        known: Known::of_session(input.cluster, namespace),
+        known: KnownTags::of_session(input.cluster, namespace),
     };
     limits.contain(&granted, findings);
 }

@@ -12,7 +12,7 @@ use super::{
     containment::{Granted, GrantedPolicy},
     findings::Findings,
     input::DecisionInput,
-    known::Known,
+    known::KnownTags,
     limits::{Applicable, NeededBoundary, shown},
     role,
 };
@@ -52,7 +52,7 @@ pub(super) fn decide(
         role: None,
         is_held: false,
         // Whoever it names has sessions of Deputy's, which carry its tags.
-        known: Known::of_session(input.cluster, &statement.id.namespace),
+        known: KnownTags::of_session(input.cluster, &statement.id.namespace),
     };
     limits.contain(&granted, &mut findings);
     let accepted = limits.accepted().map(|accepted| Accepted {
