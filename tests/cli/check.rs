@@ -42,7 +42,8 @@ fn every_example_is_judged_as_its_story_says() {
             .collect();
         let mut facts = vec!["--limits", PLATFORM];
         let arguments: Vec<&str> = files.iter().map(String::as_str).collect();
-        if arguments.contains(&PLATFORM) {
+        let platform = std::fs::read_to_string(format!("{folder}/10-platform.yaml")).unwrap();
+        if platform.contains("kind: AWSAccount\nmetadata:\n  name: production\n") {
             facts.clear();
         }
         let Done { code, out, .. } = check(&[arguments.as_slice(), &facts].concat());
