@@ -1,7 +1,8 @@
-//! The `deputy` command: the four processes, and what people ask of them without a cluster.
+//! The `deputy` command: the four processes, and what people ask, of files or of a cluster.
 
 mod about;
 mod accounts;
+mod asked;
 mod bootstrap;
 mod broker;
 mod check;
@@ -9,6 +10,7 @@ mod cluster;
 mod controllers;
 mod crds;
 mod credentials;
+mod denied;
 mod diff;
 mod distinct;
 mod exit;
@@ -70,7 +72,13 @@ enum Command {
     Check(check::CheckArguments),
     /// What does a change of manifests or policies newly allow and deny?
     Diff(diff::DiffArguments),
-    /// Who may do what, from policies alone
+    /// What is behind AWS's AccessDenied, and what would change it?
+    Denied(denied::DeniedArguments),
+    /// Who has sessions that may make a request?
+    WhoCan(asked::WhoCanArguments),
+    /// What may the sessions of a subject do?
+    WhatCan(asked::WhatCanArguments),
+    /// What an object comes to in AWS, whose an ARN is, and who may have a session
     #[command(subcommand)]
     Explain(explain::ExplainCommand),
     /// Ask the policy engine
@@ -101,6 +109,9 @@ fn run(command: &Command) -> CommandResult {
         Command::Bootstrap(c) => bootstrap::run(c),
         Command::Check(a) => check::run(a),
         Command::Diff(a) => diff::run(a),
+        Command::Denied(a) => denied::run(a),
+        Command::WhoCan(a) => asked::who_can(a),
+        Command::WhatCan(a) => asked::what_can(a),
         Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
         Command::Migrate(a) => migrate::run(a),

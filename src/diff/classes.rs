@@ -10,6 +10,8 @@ use deputy_policy::{
     ResourceElement, Statement, Version, Witness, contains,
 };
 
+use crate::policy::words::{actions, resources};
+
 /// So many questions are asked about one set; statements that are left then are not taken apart.
 const MAX_QUESTIONS: usize = 2_000;
 
@@ -232,20 +234,6 @@ fn denies_of(document: &Document) -> Option<Document> {
     let denies: Vec<Statement> = denies.cloned().collect();
     // They were read as part of a document, so they are one.
     Document::new(document.version(), denies, document.kind()).ok()
-}
-
-fn actions(element: &ActionElement) -> String {
-    match element {
-        ActionElement::Action(listed) => listed.join(", "),
-        ActionElement::NotAction(listed) => format!("everything but {}", listed.join(", ")),
-    }
-}
-
-fn resources(element: &ResourceElement) -> String {
-    match element {
-        ResourceElement::Resource(listed) => listed.join(", "),
-        ResourceElement::NotResource(listed) => format!("everything but {}", listed.join(", ")),
-    }
 }
 
 fn conditions(statement: &Statement) -> Vec<String> {

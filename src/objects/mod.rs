@@ -1,5 +1,6 @@
 //! Deputy's objects from manifests and from a cluster, with where each field stands.
 
+mod arguments;
 mod cluster;
 mod kinds;
 mod manifest;
@@ -8,6 +9,7 @@ mod walk;
 mod world;
 
 pub use self::{
+    arguments::{AskedWorld, WorldArguments},
     cluster::live,
     kinds::ObjectKind,
     manifest::{ReadObject, ReadObjects},

@@ -14,6 +14,7 @@ pub mod source;
 mod statement;
 mod translate;
 pub mod types;
+pub mod words;
 
 use clap::Subcommand;
 

@@ -26,6 +26,7 @@ mod pages;
 mod people;
 mod pipe;
 mod policy;
+mod questions;
 mod request;
 mod run;
 mod statements;

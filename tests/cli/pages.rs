@@ -1,4 +1,4 @@
-//! The commands that docs/check.md shows, run as they stand there.
+//! The commands that docs/check.md and docs/questions.md show, run as they stand there.
 
 use crate::run::{Done, deputy};
 
@@ -35,9 +35,12 @@ fn shown(page: &str) -> Vec<Shown> {
 }
 
 #[test]
-fn the_commands_of_the_page_answer_as_it_says() {
-    let commands = shown("docs/check.md");
-    assert!(commands.len() >= 4);
+fn the_commands_of_the_pages_answer_as_they_say() {
+    let commands: Vec<Shown> = ["docs/check.md", "docs/questions.md"]
+        .into_iter()
+        .flat_map(shown)
+        .collect();
+    assert!(commands.len() >= 8);
     for Shown { command, code, lines } in commands {
         let arguments: Vec<&str> = command.strip_prefix("deputy ").unwrap().split(' ').collect();
         let done: Done = deputy(&arguments, "");

@@ -1,6 +1,6 @@
 //! A comment for a pull request. It begins with a mark by which a later run finds and replaces it.
 
-use super::class;
+use super::class::class;
 use crate::diff::compare::{ChangedRequests, ObjectDifference};
 
 const MARK: &str = "<!-- deputy diff -->";

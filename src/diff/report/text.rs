@@ -1,6 +1,6 @@
 //! For people: `+` what is newly allowed, `-` what is newly denied, `?` what is not known, `~` what else changes.
 
-use super::class;
+use super::class::class;
 use crate::{
     diff::compare::{ChangedRequests, ObjectDifference},
     policy::report::printable,

@@ -10,7 +10,6 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "a value of the AWS command line, in its spelling",
     ),
     ("CHANGELOG.md", "", "it tells what was, too"),
-    ("README.md", "deputy name", "the list of what is not there yet"),
     (
         "docs/contracts.md",
         "deputy.dev/",

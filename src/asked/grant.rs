@@ -1,0 +1,216 @@
+//! What each binding grants: the policies that hold a session, and what of it only AWS knows.
+
+use std::{borrow::Cow, sync::Arc};
+
+use deputy_delegation::{
+    Decision, ObjectName, RoleArn,
+    decide::KnownTags,
+    model::{Account, Binding, BoundaryMode, LimitEntry, ObjectId, Role},
+    naming,
+};
+use deputy_policy::{
+    ActionElement, Candidate, Containment, Document, Effect, PolicyKind, ResourceElement, Statement, Version,
+    Witness, contains, impossible,
+};
+
+use crate::objects::AskedWorld;
+
+/// One accepted binding, with all that holds its sessions.
+pub struct AskedGrant {
+    pub binding: Arc<Binding>,
+    pub role: Arc<Role>,
+    pub account: Arc<Account>,
+    /// By what a session may do more than the policies below say; only AWS knows it.
+    pub may_allow_more: Vec<String>,
+    /// By what it may do less.
+    pub may_allow_less: Vec<String>,
+    /// The role's policies.
+    pub identity: Vec<Document>,
+    /// The session policy, if there is one.
+    pub session: Option<Document>,
+    /// The ceiling that AWS holds the role to, with the name of its limit.
+    pub boundary: Option<(ObjectName, Document)>,
+    /// What the tags of Deputy are in every request.
+    tags: Option<Document>,
+    /// What the policies name and no request can be.
+    impossible: Option<Document>,
+}
+
+/// What is granted.
+pub struct Grants {
+    pub given: Vec<AskedGrant>,
+    /// Bindings that grant nothing, with the reason.
+    pub held: Vec<(ObjectId, String)>,
+}
+
+/// All bindings of a world.
+pub fn grants(world: &AskedWorld) -> Grants {
+    let mut found = Grants {
+        given: Vec::new(),
+        held: Vec::new(),
+    };
+    for id in world.index.bindings() {
+        match grant(world, &id) {
+            Ok(grant) => found.given.push(grant),
+            Err(why) => found.held.push((id, why)),
+        }
+    }
+    found
+}
+
+fn grant(world: &AskedWorld, id: &ObjectId) -> Result<AskedGrant, String> {
+    let decided = world
+        .index
+        .decide_binding(id)
+        .ok_or("it can't be read, or is being deleted")?;
+    accepted(&decided.decision)?;
+    let role = decided
+        .role
+        .known()
+        .ok_or("its role is not there, or can't be read")?;
+    let account = decided
+        .account
+        .known()
+        .ok_or("its account is not there, or can't be read")?;
+    let of_role = decided
+        .role_decision
+        .as_deref()
+        .ok_or("its role is not decided about")?;
+    let boundary = accepted(of_role).map_err(|why| format!("its role {}: {why}", role.id.title()))?;
+    let boundary = boundary.and_then(|name| match world.index.limit(&name)?.0 {
+        LimitEntry::Valid(limit) => Some(limit),
+        LimitEntry::Invalid { .. } => None,
+    });
+    let binding = &decided.binding;
+    let (mut more, mut less) = (Vec::new(), Vec::new());
+    for arn in &binding.session.policy_arns {
+        match &binding.session.policy {
+            Some(_) => more.push(format!("what the managed policy {arn} lets the session do")),
+            None => less.push(format!("what the managed policy {arn} leaves of the session")),
+        }
+    }
+    more.extend(
+        role.existing()
+            .map(|existing| format!("what {}, which is somebody else's, may do", existing.arn)),
+    );
+    if let Some(owned) = role.owned() {
+        more.extend(
+            owned
+                .policies
+                .managed()
+                .iter()
+                .map(|arn| format!("what the managed policy {arn} allows")),
+        );
+    }
+    if let Some(BoundaryMode::Reference(arn)) = boundary.as_ref().map(|limit| &limit.boundary) {
+        less.push(format!("what the boundary {arn} allows of the ceiling"));
+    }
+    let cluster = world.index.cluster();
+    let tags = match role.existing() {
+        // Its own tags are its owner's affair.
+        Some(_) => KnownTags::of_session(cluster, &role.id.namespace),
+        None => KnownTags::of(cluster, &role.id),
+    };
+    let put_in = |document: &Document| match tags.put_in(document) {
+        Cow::Borrowed(document) => document.clone(),
+        Cow::Owned(document) => document,
+    };
+    let identity: Vec<Document> = role
+        .policies()
+        .iter()
+        .map(|policy| put_in(&policy.document))
+        .collect();
+    let session = binding.session.policy.as_ref().map(|policy| put_in(policy));
+    let boundary = boundary.map(|limit| (limit.name.clone(), put_in(&limit.ceiling)));
+    let all: Vec<&Document> = identity
+        .iter()
+        .chain(&session)
+        .chain(boundary.iter().map(|(_, ceiling)| ceiling))
+        .collect();
+    Ok(AskedGrant {
+        binding: Arc::clone(binding),
+        role: Arc::clone(role),
+        account: Arc::clone(account),
+        may_allow_more: more,
+        may_allow_less: less,
+        tags: tags.layer(&all),
+        impossible: impossible(&identity.iter().collect::<Vec<_>>()),
+        identity,
+        session,
+        boundary,
+    })
+}
+
+/// The limit whose boundary an accepted grant carries; else why it is not accepted.
+fn accepted(decision: &Decision) -> Result<Option<ObjectName>, String> {
+    match decision {
+        Decision::Accepted(accepted) => Ok(accepted.boundary.clone()),
+        Decision::Refused(violations) => Err(violations.to_string()),
+        Decision::Undecided(missing) => Err(missing.to_string()),
+    }
+}
+
+impl AskedGrant {
+    /// The IAM role of its sessions, where the name of the cluster is known or does not matter.
+    pub fn role_arn(&self, world: &AskedWorld) -> Option<RoleArn> {
+        let cluster = world.cluster.as_ref();
+        match self.role.existing() {
+            Some(existing) => Some(existing.arn.clone()),
+            None => Some(naming::role_arn(cluster?, &self.account, &self.role.id)),
+        }
+    }
+
+    /// A request that `identity`, which is the role's or a part of it, allows a session, and that `besides` does not.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub fn request_beyond(
+        &self,
+        identity: &[&Document],
+        besides: &Document,
+    ) -> Result<Option<Witness>, String> {
+        let mut first = identity.to_vec();
+        first.extend(&self.impossible);
+        let mut candidate = Candidate::new(&first);
+        let boundary = self.boundary.as_ref().map(|(_, ceiling)| ceiling);
+        let layers = [boundary, self.session.as_ref(), self.tags.as_ref()];
+        for layer in layers.into_iter().flatten() {
+            candidate = candidate.layer(&[layer]);
+        }
+        match contains(&candidate, besides) {
+            Containment::Contained(_) => Ok(None),
+            Containment::Exceeds(witness) => Ok(Some(witness)),
+            Containment::Unknown(reason) => Err(reason.to_string()),
+        }
+    }
+
+    /// A request for one of `action` on one of `resource`, both as in a policy, that a session may make.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub fn request_of(&self, action: &str, resource: &str) -> Result<Option<Witness>, String> {
+        let identity: Vec<&Document> = self.identity.iter().collect();
+        self.request_beyond(&identity, &everything_but(action, resource)?)
+    }
+}
+
+/// A policy that allows all but these requests.
+///
+/// # Errors
+/// When a policy can't name them.
+pub fn everything_but(action: &str, resource: &str) -> Result<Document, String> {
+    let statement = |effect, action: &str, resource: &str| Statement {
+        sid: None,
+        effect,
+        principal: None,
+        action: ActionElement::Action(vec![action.to_owned()]),
+        resource: Some(ResourceElement::Resource(vec![resource.to_owned()])),
+        conditions: Vec::new(),
+    };
+    let statements = vec![
+        statement(Effect::Allow, "*", "*"),
+        statement(Effect::Deny, action, resource),
+    ];
+    let document = Document::new(Version::V2012, statements, PolicyKind::Identity);
+    document.map_err(|error| error.to_string())
+}

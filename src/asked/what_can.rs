@@ -1,0 +1,188 @@
+//! `deputy what-can`: what the sessions of a subject may do.
+
+use clap::Args;
+use deputy_policy::{ActionElement, Document, Effect, PolicyKind, ResourceElement, Statement, Version};
+use serde::Serialize;
+
+use super::{
+    format::AskedFormat,
+    grant::{AskedGrant, grants},
+    subject::AskedSubject,
+};
+use crate::{
+    exit::{CommandAnswer, CommandResult, Failure},
+    objects::{AskedWorld, WorldArguments},
+    output::Output,
+    policy::{report::printable, words},
+};
+
+const EXAMPLES: &str = "Examples:
+
+  deputy what-can payments/uploader -f manifests/          the ServiceAccount uploader of the namespace payments
+  deputy what-can user:ada@example.com --context production
+  deputy what-can group:sre -f manifests/ -o json
+  deputy what-can arn:aws:iam::111122223333:role/partner -f manifests/
+
+Exit codes: 0 it may do something, 1 nothing, or it is not known, 2 something can't be read.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct WhatCanArguments {
+    /// NAMESPACE/NAME of a ServiceAccount, user:NAME, group:NAME, or the ARN of an AWS principal or provider
+    #[arg(value_name = "SUBJECT")]
+    subject: AskedSubject,
+    #[command(flatten)]
+    world: WorldArguments,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t)]
+    output: AskedFormat,
+}
+
+/// What a binding lets do: a contract (docs/contracts.md).
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhatCan {
+    pub binding: String,
+    pub role: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    pub may: Vec<MayDo>,
+    /// What only AWS knows, and why something is not known.
+    pub unknown: Vec<String>,
+}
+
+/// Requests of which a session may make some: a contract (docs/contracts.md).
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct MayDo {
+    pub actions: String,
+    pub resources: String,
+    /// One of them, which it may make.
+    pub witness: String,
+}
+
+pub fn run(arguments: &WhatCanArguments) -> CommandResult {
+    let world = arguments.world.read()?;
+    let found = what_can(&world, &arguments.subject).map_err(Failure::input)?;
+    let mut out = Output::new();
+    match arguments.output {
+        AskedFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "bindings": found })))?,
+        AskedFormat::Text => out.write(text(&found))?,
+    }
+    out.flush()?;
+    Ok(match found.iter().any(|one| !one.may.is_empty()) {
+        true => CommandAnswer::Yes,
+        false => CommandAnswer::No,
+    })
+}
+
+/// What each accepted binding of a subject lets it do.
+///
+/// # Errors
+/// When a part of a policy is none by itself.
+pub fn what_can(world: &AskedWorld, subject: &AskedSubject) -> Result<Vec<WhatCan>, String> {
+    let given = grants(world).given;
+    let own = given
+        .iter()
+        .filter(|grant| subject.is_of(&grant.binding, world.namespace.as_deref()));
+    own.map(|grant| of_grant(world, grant)).collect()
+}
+
+fn of_grant(world: &AskedWorld, grant: &AskedGrant) -> Result<WhatCan, String> {
+    let nothing = one_statement(&Statement {
+        sid: None,
+        effect: Effect::Deny,
+        principal: None,
+        action: ActionElement::Action(vec!["*".to_owned()]),
+        resource: Some(ResourceElement::Resource(vec!["*".to_owned()])),
+        conditions: Vec::new(),
+    })?;
+    let (mut may, mut unknown) = (Vec::new(), Vec::new());
+    let statements = || grant.identity.iter().flat_map(Document::statements);
+    let denies = statements().filter(|statement| statement.effect == Effect::Deny);
+    let denies: Vec<Document> = denies.map(one_statement).collect::<Result<_, _>>()?;
+    for part in statements()
+        .filter(|statement| statement.effect == Effect::Allow)
+        .flat_map(parts)
+    {
+        let alone = one_statement(&part)?;
+        let mut identity = vec![&alone];
+        identity.extend(&denies);
+        let actions = words::actions(&part.action);
+        let resources = part.resource.as_ref().map_or_else(String::new, words::resources);
+        match grant.request_beyond(&identity, &nothing) {
+            Ok(None) => {}
+            Ok(Some(witness)) => may.push(MayDo {
+                actions,
+                resources,
+                witness: witness.to_string(),
+            }),
+            Err(why) => unknown.push(format!("{actions} on {resources}: {why}")),
+        }
+    }
+    may.dedup();
+    unknown.extend(grant.may_allow_more.iter().chain(&grant.may_allow_less).cloned());
+    Ok(WhatCan {
+        binding: format!("AWSRoleBinding {}", grant.binding.id),
+        role: grant.role.id.title().to_string(),
+        role_arn: grant.role_arn(world).map(|arn| arn.to_string()),
+        may,
+        unknown,
+    })
+}
+
+fn one_statement(statement: &Statement) -> Result<Document, String> {
+    let document = Document::new(Version::V2012, vec![statement.clone()], PolicyKind::Identity);
+    document.map_err(|error| error.to_string())
+}
+
+/// A statement, action by action and resource by resource.
+fn parts(statement: &Statement) -> Vec<Statement> {
+    let actions: Vec<ActionElement> = match &statement.action {
+        ActionElement::Action(listed) => listed
+            .iter()
+            .map(|action| ActionElement::Action(vec![action.clone()]))
+            .collect(),
+        other => vec![other.clone()],
+    };
+    let resources: Vec<Option<ResourceElement>> = match &statement.resource {
+        Some(ResourceElement::Resource(listed)) => listed
+            .iter()
+            .map(|resource| Some(ResourceElement::Resource(vec![resource.clone()])))
+            .collect(),
+        other => vec![other.clone()],
+    };
+    let mut found = Vec::new();
+    for action in &actions {
+        found.extend(resources.iter().map(|resource| Statement {
+            action: action.clone(),
+            resource: resource.clone(),
+            ..statement.clone()
+        }));
+    }
+    found
+}
+
+fn text(found: &[WhatCan]) -> String {
+    if found.is_empty() {
+        return "no accepted binding names it\n".to_owned();
+    }
+    let mut lines = Vec::new();
+    for one in found {
+        let arn = one
+            .role_arn
+            .as_ref()
+            .map_or_else(String::new, |arn| format!(" ({arn})"));
+        lines.push(format!("{}, as {}{arn}", one.binding, one.role));
+        let may = one.may.iter();
+        lines.extend(
+            may.map(|may| format!("  {} on {}, such as {}", may.actions, may.resources, may.witness)),
+        );
+        lines.extend(one.unknown.iter().map(|what| format!("  ? not known: {what}")));
+    }
+    let mut out = String::new();
+    for line in lines {
+        out.push_str(&printable(&line));
+        out.push('\n');
+    }
+    out
+}

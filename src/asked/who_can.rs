@@ -1,0 +1,163 @@
+//! `deputy who-can`: which bindings give somebody a session that may make a request.
+
+use clap::Args;
+use deputy_policy::Witness;
+use serde::Serialize;
+
+use super::{
+    format::AskedFormat,
+    grant::{AskedGrant, everything_but, grants},
+    subject::subject_lines,
+};
+use crate::{
+    exit::{CommandAnswer, CommandResult, Failure},
+    objects::{AskedWorld, WorldArguments},
+    output::Output,
+    policy::report::printable,
+};
+
+const EXAMPLES: &str = "Examples:
+
+  deputy who-can s3:DeleteObject 'arn:aws:s3:::productionapp/*' -f manifests/
+  deputy who-can 'kms:*' '*' --context production -o json
+
+What policies of buckets, keys and other resources grant by themselves is not looked at.
+Exit codes: 0 somebody can, 1 nobody can, or it is not known, 2 something can't be read.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub struct WhoCanArguments {
+    /// An action, or a pattern: any of them
+    #[arg(value_name = "ACTION")]
+    action: String,
+    /// An ARN, or a pattern: any of them
+    #[arg(value_name = "RESOURCE")]
+    resource: String,
+    #[command(flatten)]
+    world: WorldArguments,
+    /// How the answer is written
+    #[arg(short, long, value_enum, default_value_t)]
+    output: AskedFormat,
+}
+
+/// What is said of one binding: a contract (docs/contracts.md).
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WhoCan {
+    pub binding: String,
+    pub role: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<String>,
+    pub subjects: Vec<String>,
+    /// `yes`, `no` or `unknown`.
+    pub can: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub witness: Option<String>,
+    /// What only AWS knows, and why something is not known.
+    pub unknown: Vec<String>,
+}
+
+pub fn run(arguments: &WhoCanArguments) -> CommandResult {
+    let asked = everything_but(&arguments.action, &arguments.resource);
+    asked.map_err(|error| Failure::input(format!("ACTION or RESOURCE: {error}")))?;
+    let world = arguments.world.read()?;
+    let found = who_can(&world, &arguments.action, &arguments.resource);
+    let mut out = Output::new();
+    match arguments.output {
+        AskedFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "bindings": found })))?,
+        AskedFormat::Text => out.write(text(&found))?,
+    }
+    out.flush()?;
+    Ok(match found.iter().any(|one| one.can == "yes") {
+        true => CommandAnswer::Yes,
+        false => CommandAnswer::No,
+    })
+}
+
+/// Every accepted binding, and whether its sessions may make such a request; those that may not and of which all is known are left out.
+pub fn who_can(world: &AskedWorld, action: &str, resource: &str) -> Vec<WhoCan> {
+    let given = grants(world).given;
+    let all = given.iter().map(|grant| {
+        let asked = grant.request_of(action, resource);
+        one(world, grant, asked)
+    });
+    let federated = world.index.federated_bindings().into_iter().filter_map(|id| {
+        let decided = world.index.decide_federated(&id)?;
+        decided.decision.is_accepted().then(|| WhoCan {
+            binding: format!("AWSFederatedUserBinding {id}"),
+            role: String::new(),
+            role_arn: None,
+            subjects: decided
+                .binding
+                .service_accounts
+                .iter()
+                .map(|name| format!("ServiceAccount {}/{name}", id.namespace))
+                .collect(),
+            can: "unknown",
+            witness: None,
+            unknown: vec!["what policies of resources, and the federation user's own, allow".to_owned()],
+        })
+    });
+    let all = all.chain(federated);
+    all.filter(|one| one.can != "no").collect()
+}
+
+fn one(world: &AskedWorld, grant: &AskedGrant, asked: Result<Option<Witness>, String>) -> WhoCan {
+    let mut unknown = Vec::new();
+    let (can, witness) = match asked {
+        Ok(Some(witness)) => {
+            unknown.clone_from(&grant.may_allow_less);
+            (
+                if unknown.is_empty() { "yes" } else { "unknown" },
+                Some(witness.to_string()),
+            )
+        }
+        Ok(None) if grant.may_allow_more.is_empty() => ("no", None),
+        Ok(None) => {
+            unknown.clone_from(&grant.may_allow_more);
+            ("unknown", None)
+        }
+        Err(why) => {
+            unknown.push(why);
+            ("unknown", None)
+        }
+    };
+    WhoCan {
+        binding: format!("AWSRoleBinding {}", grant.binding.id),
+        role: grant.role.id.title().to_string(),
+        role_arn: grant.role_arn(world).map(|arn| arn.to_string()),
+        subjects: subject_lines(&grant.binding, &grant.binding.subjects),
+        can,
+        witness,
+        unknown,
+    }
+}
+
+fn text(found: &[WhoCan]) -> String {
+    if found.is_empty() {
+        return "nobody can\n".to_owned();
+    }
+    let mut out = String::new();
+    for one in found {
+        let who = one.subjects.join(", ");
+        let arn = one
+            .role_arn
+            .as_ref()
+            .map_or_else(String::new, |arn| format!(" ({arn})"));
+        let by = match one.role.as_str() {
+            "" => one.binding.clone(),
+            role => format!("{}, as {role}{arn}", one.binding),
+        };
+        let such = one
+            .witness
+            .as_ref()
+            .map_or_else(String::new, |witness| format!(", such as {witness}"));
+        let unknown = match one.unknown.as_slice() {
+            [] => String::new(),
+            unknown => format!("; not known: {}", unknown.join("; ")),
+        };
+        out.push_str(&printable(&format!("{}: {who}, by {by}{such}{unknown}", one.can)));
+        out.push('\n');
+    }
+    out
+}

@@ -1,0 +1,136 @@
+//! The objects that a question is about: of files, of a cluster, or of both.
+
+use std::{path::PathBuf, sync::Arc};
+
+use clap::Args;
+use deputy_delegation::{ClusterName, NamespaceName, RoleId, naming};
+use deputy_index::Index;
+use serde_json::Value;
+
+use super::{ReadObject, ReadObjects, cluster::live, world::world};
+use crate::{
+    credentials::kubeconfig::KubeconfigArguments,
+    exit::Failure,
+    input::{named, once},
+};
+
+/// What a cluster is called whose name nobody says. It is in no answer: names in AWS need the real one.
+const UNNAMED: &str = "cluster";
+
+/// Where the objects are that a question is about.
+#[derive(Debug, Args)]
+pub struct WorldArguments {
+    /// Manifests, or folders of them; - is standard input; may be repeated
+    #[arg(short = 'f', long = "filename", value_name = "FILE|DIR")]
+    files: Vec<PathBuf>,
+    /// The namespace of objects that name none
+    #[arg(short, long, value_name = "NAME")]
+    namespace: Option<NamespaceName>,
+    #[command(flatten)]
+    kubeconfig: KubeconfigArguments,
+    /// The name of the cluster, as in the chart's clusterName: names in AWS follow from it. By default as the status of an object of the
+    /// cluster says it
+    #[arg(long, env = "DEPUTY_CLUSTER_NAME", value_name = "NAME")]
+    cluster_name: Option<ClusterName>,
+}
+
+/// The objects that a question is about.
+pub struct AskedWorld {
+    pub index: Arc<Index>,
+    /// Of two of one name that of the files.
+    pub objects: Vec<ReadObject>,
+    /// The name of the cluster, where it is known.
+    pub cluster: Option<ClusterName>,
+    /// Where names without one belong.
+    pub namespace: Option<String>,
+}
+
+impl WorldArguments {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// What can't be read, and when nothing is named.
+    pub fn read(&self) -> Result<AskedWorld, Failure> {
+        once(named("--filename", &self.files))?;
+        let live = live(&self.kubeconfig)?;
+        if live.is_none() && self.files.is_empty() {
+            return Err(Failure::input(
+                "say what to look at: manifests by -f FILE|DIR, or a cluster by --context NAME",
+            ));
+        }
+        let namespace = self.namespace.as_ref().map(ToString::to_string);
+        let namespace = namespace.or_else(|| live.as_ref().and_then(|live| live.namespace.clone()));
+        let files = ReadObjects::of(&self.files, namespace.as_deref())?.sound()?;
+        let mut objects = live.map(|live| live.objects).unwrap_or_default();
+        objects.retain(|object| !files.iter().any(|file| file.id() == object.id()));
+        objects.extend(files);
+        AskedWorld::of(objects, self.cluster_name.clone(), namespace)
+    }
+}
+
+impl AskedWorld {
+    /// One of these objects; the name of the cluster is as given, or as the status of one of them says.
+    ///
+    /// # Errors
+    /// None, as a rule.
+    pub fn of(
+        objects: Vec<ReadObject>,
+        cluster: Option<ClusterName>,
+        namespace: Option<String>,
+    ) -> Result<Self, Failure> {
+        let cluster = cluster.or_else(|| cluster_of(&objects));
+        let name = match &cluster {
+            Some(name) => name.clone(),
+            None => ClusterName::new(UNNAMED)?,
+        };
+        let (index, _) = world(name, &objects);
+        Ok(Self {
+            index,
+            objects,
+            cluster,
+            namespace,
+        })
+    }
+}
+
+impl AskedWorld {
+    /// Whether a role is the IAM role of this name in the AWS account of this id.
+    pub fn is_role(&self, id: &RoleId, account: &str, name: &str) -> bool {
+        let role = self.index.role(id).and_then(|view| view.parsed().ok());
+        let of = role
+            .as_ref()
+            .and_then(|role| self.index.account(&role.account).known().cloned());
+        let (Some(role), Some(of)) = (role, of) else {
+            return false;
+        };
+        if of.id.as_str() != account {
+            return false;
+        }
+        if let Some(existing) = role.existing() {
+            return existing.arn.to_string().rsplit('/').next() == Some(name);
+        }
+        let own = naming::role_name(self.index.cluster(), id);
+        match self.cluster {
+            Some(_) => own.as_str() == name,
+            // Without the name of the cluster all but the hash is known.
+            None => {
+                own.as_str().rsplit_once('-').map(|(own, _)| own)
+                    == name.rsplit_once('-').map(|(name, _)| name)
+            }
+        }
+    }
+}
+
+/// The name of the cluster in the ARN of a role that the status of an object says.
+fn cluster_of(objects: &[ReadObject]) -> Option<ClusterName> {
+    let arns = objects.iter().filter_map(|object| {
+        let arn = object.value.pointer("/status/roleARN");
+        let of_instance = object.value.pointer("/status/instances/0/roleARN");
+        arn.or(of_instance).and_then(Value::as_str)
+    });
+    let mut names = arns.filter_map(|arn| {
+        let (_, path) = arn.split_once(":role/deputy/")?;
+        ClusterName::new(path.split('/').next()?).ok()
+    });
+    names.next()
+}
