@@ -59,7 +59,7 @@ enum Command {
     /// Run the admission webhook
     Webhook(Box<webhook::WebhookArguments>),
     /// Run the broker, which hands out credentials
-    Broker(broker::BrokerArguments),
+    Broker(Box<broker::BrokerArguments>),
     /// Get a session from AWS by your own keys, token or assertion, or by the cluster that you are logged in to
     #[command(subcommand)]
     Credentials(credentials::CredentialsCommand),

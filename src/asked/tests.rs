@@ -73,7 +73,7 @@ fn who_can_is_what_the_session_policy_leaves() {
     let uploader = ("yes", "ServiceAccount payments/uploader".to_owned());
     assert_eq!(
         can("s3:GetObject", "arn:aws:s3:::productionapp/x"),
-        [uploader.clone()]
+        std::slice::from_ref(&uploader)
     );
     assert_eq!(can("s3:*", "*"), [uploader]);
     // The role may, its session may not.

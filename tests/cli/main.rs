@@ -11,6 +11,7 @@
 mod about;
 mod batch;
 mod bootstrap;
+mod bootstrap_formats;
 mod check;
 mod cluster_role;
 mod credentials;

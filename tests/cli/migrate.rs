@@ -26,7 +26,8 @@ fn manifests(out: &str) -> Vec<&str> {
 #[test]
 fn what_is_proposed_for_each_of_the_former_is_as_published() {
     let details: &[&str] = &["details.json"];
-    let cases: [(&str, &str, &str, &[&str], &[&str]); 6] = [
+    type Case<'a> = (&'a str, &'a str, &'a str, &'a [&'a str], &'a [&'a str]);
+    let cases: [Case<'_>; 6] = [
         ("irsa", "irsa", "serviceaccounts.yaml", details, &[]),
         (
             "irsa-new",
