@@ -47,10 +47,10 @@ class Cost:
     """Answers of the open loop that were neither 200 nor 304, or never came."""
 
 
-def closed(pid: int, url: str, headers: dict[str, str]) -> tuple[float, float]:
-    """Requests a second, and microseconds of CPU each."""
+def closed(pid: int, url: str, headers: dict[str, str], script: Path | None = None) -> tuple[float, float]:
+    """Requests a second, and microseconds of CPU each. `script` says what wrk sends, where that is not a GET."""
     wrk = os.environ.get("WRK", "wrk")
-    options = [f"-H{name}: {value}" for name, value in headers.items()]
+    options = [f"-H{name}: {value}" for name, value in headers.items()] + (["-s", str(script)] if script else [])
     before = cpu(pid)
     command = ["taskset", "-c", str(CLIENT_CORE), wrk, "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", *options, url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -108,7 +108,8 @@ def nginx(folder: Path, size: int) -> Iterator[tuple[int, int, int]]:
         f"daemon off; master_process off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log; events {{}}\n"
         f"http {{ access_log off; keepalive_requests 1000000000; sendfile on; {folders}\n"
         f"server {{ listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl; root {folder}/www; ssl_certificate {folder}/server.crt;"
-        f" ssl_certificate_key {folder}/server.key; default_type application/json; }} }}\n"
+        f" ssl_certificate_key {folder}/server.key; default_type application/json;"
+        f" location = /post {{ client_body_buffer_size 64k; return 200 x; }} }} }}\n"
     )
     program = os.environ.get("NGINX", "nginx")
     with Process("nginx", [program, "-c", folder / "nginx.conf"], folder / "out.log") as process:

@@ -25,8 +25,8 @@ use tokio::sync::watch;
 use crate::{
     facts::{Facts, SessionsOf},
     inject::{
-        AWS_TOKEN_VOLUME, Asked, Fields as _, HostNetworkLeave, INJECT_LABEL, Injection, InjectionConfig,
-        Json, PodFacts, SIDECAR, SkipReason, TOKEN_VOLUME, asked, bindings_named, inject,
+        AWS_TOKEN_VOLUME, Asked, HostNetworkLeave, INJECT_LABEL, Injection, InjectionConfig, Json,
+        JsonFields as _, PodFacts, SIDECAR, SkipReason, TOKEN_VOLUME, asked, bindings_named, inject,
     },
     metrics::AdmissionMetrics,
     review::{ReviewError, ReviewRequest, Verdict},

@@ -13,7 +13,7 @@ use super::{
         TOKEN_DIR, TOKEN_FILE, TOKEN_VOLUME, WEB_IDENTITY, cut, value,
     },
     pod::{Container, PodFacts},
-    variable::Variable,
+    variable::EnvVariable,
 };
 
 /// Why a container is left as it is.
@@ -77,21 +77,21 @@ pub(super) fn variables<'a>(
     default_region: Option<&Region>,
     facts: &PodFacts<'_>,
     warnings: &mut Vec<String>,
-) -> Vec<Variable<'a>> {
+) -> Vec<EnvVariable<'a>> {
     let binding = options.binding_of(container.name());
     let mut uri = format!("{}{PATH}", by.origin());
     if let Some(binding) = binding {
         uri = format!("{uri}/{binding}");
     }
     let mut all = Vec::with_capacity(5);
-    all.push(Variable::text(ENDPOINT, uri));
+    all.push(EnvVariable::text(ENDPOINT, uri));
     let known = (facts.region)(binding).or_else(|| default_region.cloned());
     let has_region = region(container, known, &mut all, warnings);
     // Without a region of its own, an SDK may have to ask the instance metadata service for it.
     if has_region && container.env(NO_METADATA).is_none() {
-        all.push(Variable::text(NO_METADATA, "true"));
+        all.push(EnvVariable::text(NO_METADATA, "true"));
     }
-    all.push(Variable::text(TOKEN, TOKEN_FILE));
+    all.push(EnvVariable::text(TOKEN, TOKEN_FILE));
     warn(container, by, warnings);
     all
 }
@@ -102,7 +102,7 @@ pub(super) fn variables<'a>(
 pub(super) fn region<'a>(
     container: &Container<'a>,
     known: Option<Region>,
-    all: &mut Vec<Variable<'a>>,
+    all: &mut Vec<EnvVariable<'a>>,
     warnings: &mut Vec<String>,
 ) -> bool {
     let name = || cut(container.name());
@@ -132,7 +132,7 @@ pub(super) fn region<'a>(
                     name()
                 ));
             } else {
-                all.push(Variable::As {
+                all.push(EnvVariable::As {
                     name: missing,
                     other: set,
                 });
@@ -141,8 +141,8 @@ pub(super) fn region<'a>(
         }
         (None, None) => match known {
             Some(region) => {
-                all.push(Variable::text(REGION, region.to_string()));
-                all.push(Variable::text(DEFAULT_REGION, region.to_string()));
+                all.push(EnvVariable::text(REGION, region.to_string()));
+                all.push(EnvVariable::text(DEFAULT_REGION, region.to_string()));
                 true
             }
             None => false,

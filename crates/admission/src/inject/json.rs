@@ -4,7 +4,7 @@ use serde_json::Value;
 pub use serde_json_borrow::Value as Json;
 
 /// How objects are looked into.
-pub(crate) trait Fields<'t> {
+pub(crate) trait JsonFields<'t> {
     /// What an object has under `key`. `None` also of what is no object.
     fn at(&self, key: &str) -> Option<&Json<'t>>;
 
@@ -12,7 +12,7 @@ pub(crate) trait Fields<'t> {
     fn text_at(&self, key: &str) -> Option<&str>;
 }
 
-impl<'t> Fields<'t> for Json<'t> {
+impl<'t> JsonFields<'t> for Json<'t> {
     fn at(&self, key: &str) -> Option<&Json<'t>> {
         self.as_object()?.get(key)
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     config::InjectionConfig,
     delivery::{PodDelivery, ServedBy},
-    json::{Fields as _, Json},
+    json::{Json, JsonFields as _},
     ours::{DELIVERY_ANNOTATION, INJECTED_ANNOTATION, cut},
     pod::PodView,
     resources,

@@ -1,6 +1,6 @@
 //! What is Deputy's in a pod: its names, and how a later pass knows it again.
 
-use super::json::{Fields as _, Json};
+use super::json::{Json, JsonFields as _};
 
 /// The annotation by which a ServiceAccount has an IAM role from the webhook of EKS.
 pub(super) const IRSA_ANNOTATION: &str = "eks.amazonaws.com/role-arn";

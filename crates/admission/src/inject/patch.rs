@@ -9,7 +9,7 @@ use super::{
     config::InjectionConfig,
     credentials,
     delivery::ServedBy,
-    json::{Fields as _, Json, holds},
+    json::{Json, JsonFields as _, holds},
     mesh,
     operations::{self, Patch},
     options::Options,
@@ -19,7 +19,7 @@ use super::{
     served_by::served_by,
     sidecar::{self, Sidecar},
     today::{self, SIDECAR_ANNOTATION, Today},
-    variable::Variable,
+    variable::EnvVariable,
     web_identity::{self, Gets},
 };
 
@@ -164,7 +164,7 @@ impl<'a> Builder<'a> {
     fn container(
         &mut self,
         container: &Container<'_>,
-        variables: &[Variable<'_>],
+        variables: &[EnvVariable<'_>],
         token: Option<Token>,
     ) -> Written {
         let path = container.path();

@@ -8,7 +8,7 @@ use deputy_index::{NamespaceInfo, ServiceAccountInfo};
 use serde_json_borrow::ObjectAsVec;
 
 use super::{
-    json::{Fields as _, Json},
+    json::{Json, JsonFields as _},
     leave::HostNetworkLeave,
     ours::{self, ENDPOINT, INJECTED_ANNOTATION, IRSA_ANNOTATION, SIDECAR},
 };

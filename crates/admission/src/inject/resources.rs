@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    json::{Fields as _, Json},
+    json::{Json, JsonFields as _},
     pod::PodView,
     quantity::{InvalidQuantity, Quantity},
 };

@@ -8,7 +8,7 @@ use super::{
     options::Options,
     ours::{AUDIENCE, BROKER_URL, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
     pod::PodView,
-    variable::Variable,
+    variable::EnvVariable,
 };
 
 /// Where the API server's ServiceAccount plugin mounts a token for the Kubernetes API, in every container that has nothing
@@ -38,7 +38,7 @@ pub(super) fn token_mount() -> Value {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sidecar<'a> {
     command: [&'static str; 1],
-    env: Vec<Variable<'a>>,
+    env: Vec<EnvVariable<'a>>,
     image: &'a str,
     lifecycle: Value,
     name: &'static str,
@@ -90,15 +90,15 @@ pub(super) fn sidecar<'a>(
     options: &'a Options<'_>,
     bindings: &'a str,
 ) -> Sidecar<'a> {
-    let mut env = vec![Variable::text(BROKER_URL, &config.broker_url)];
+    let mut env = vec![EnvVariable::text(BROKER_URL, &config.broker_url)];
     if let Some(address) = &config.broker_address {
-        env.push(Variable::text("DEPUTY_BROKER_ADDRESS", address));
+        env.push(EnvVariable::text("DEPUTY_BROKER_ADDRESS", address));
     }
     env.extend([
-        Variable::text("DEPUTY_BROKER_CA", &config.broker_ca),
-        Variable::text("DEPUTY_BINDINGS", bindings),
-        Variable::text("DEPUTY_WAIT_FOR", options.wait_for),
-        Variable::text("DEPUTY_LISTEN", format!("127.0.0.1:{}", options.port)),
+        EnvVariable::text("DEPUTY_BROKER_CA", &config.broker_ca),
+        EnvVariable::text("DEPUTY_BINDINGS", bindings),
+        EnvVariable::text("DEPUTY_WAIT_FOR", options.wait_for),
+        EnvVariable::text("DEPUTY_LISTEN", format!("127.0.0.1:{}", options.port)),
     ]);
     let mount = |mount_path| Mount {
         mount_path,

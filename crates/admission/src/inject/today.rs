@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     image,
-    json::{Fields as _, Json, holds, same},
+    json::{Json, JsonFields as _, holds, same},
     pod::{List, PodView},
     sidecar::Sidecar,
 };

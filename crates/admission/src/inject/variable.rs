@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
-use super::json::{Fields as _, Json};
+use super::json::{Json, JsonFields as _};
 
-pub(super) enum Variable<'a> {
+pub(super) enum EnvVariable<'a> {
     /// Written out.
     Text { name: &'static str, value: Cow<'a, str> },
     /// With the value, or the source of the value, that another one has.
     As { name: &'static str, other: &'a Json<'a> },
 }
 
-impl<'a> Variable<'a> {
+impl<'a> EnvVariable<'a> {
     pub(super) fn text(name: &'static str, value: impl Into<Cow<'a, str>>) -> Self {
         Self::Text {
             name,
@@ -42,7 +42,7 @@ impl<'a> Variable<'a> {
     }
 }
 
-impl Serialize for Variable<'_> {
+impl Serialize for EnvVariable<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut entry = serializer.serialize_map(None)?;
         match self {

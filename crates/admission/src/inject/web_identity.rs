@@ -10,7 +10,7 @@ use super::{
     options::binding_named,
     ours::{AWS_TOKEN_DIR, AWS_TOKEN_FILE, AWS_TOKEN_VOLUME, REGIONAL_STS, ROLE, WEB_IDENTITY, cut},
     pod::{Container, PodView},
-    variable::Variable,
+    variable::EnvVariable,
 };
 
 /// The life of the token for AWS, in seconds: the default of the EKS webhook. The kubelet makes a new one in time.
@@ -78,15 +78,15 @@ pub(super) fn variables<'a>(
     container: &Container<'a>,
     told: &WebIdentity,
     warnings: &mut Vec<String>,
-) -> Vec<Variable<'a>> {
-    let mut all = vec![Variable::text(ROLE, told.role.to_string())];
+) -> Vec<EnvVariable<'a>> {
+    let mut all = vec![EnvVariable::text(ROLE, told.role.to_string())];
     let region = Some(told.region.clone());
     let has_region = credentials::region(container, region, &mut all, warnings);
     // Without a region an SDK has no regional endpoint to call.
     if has_region && container.env(REGIONAL_STS).is_none() {
-        all.push(Variable::text(REGIONAL_STS, "regional"));
+        all.push(EnvVariable::text(REGIONAL_STS, "regional"));
     }
-    all.push(Variable::text(WEB_IDENTITY, AWS_TOKEN_FILE));
+    all.push(EnvVariable::text(WEB_IDENTITY, AWS_TOKEN_FILE));
     // <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>: keys come first; a profile may bring its own.
     let others = ["AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"];
     credentials::warn_of_others(container, &others, warnings);
