@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::{AUDIENCE, InvalidToken, NodeName};
 
 /// Longest key id that is looked up, in bytes. Those of Kubernetes have 43.
-const MAX_KEY_ID: usize = 256;
+pub const MAX_KEY_ID_BYTES: usize = 256;
 /// How far clocks may differ: what the API server itself allows.
 const LEEWAY_SECONDS: i64 = 60;
 
@@ -66,7 +66,7 @@ impl<'a> SignedToken<'a> {
                 .map_err(|_| InvalidToken::NotAToken)
         };
         let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| InvalidToken::NotAToken)?;
-        if header.crit.is_some() || header.kid.is_empty() || header.kid.len() > MAX_KEY_ID {
+        if header.crit.is_some() || header.kid.is_empty() || header.kid.len() > MAX_KEY_ID_BYTES {
             return Err(InvalidToken::NotAToken);
         }
         Ok(Self {
@@ -76,6 +76,12 @@ impl<'a> SignedToken<'a> {
             key_id: header.kid,
             claims,
         })
+    }
+
+    /// The name of the key that it says it is signed by: at least one byte, and at most [`MAX_KEY_ID_BYTES`].
+    #[must_use]
+    pub fn key_id(&self) -> &str {
+        &self.key_id
     }
 
     /// What it says. To be believed of a token whose signature is right.

@@ -182,6 +182,12 @@ impl PublishedKeys {
         self.keys.len()
     }
 
+    /// Whether one of them has this id.
+    #[must_use]
+    pub fn has(&self, key_id: &str) -> bool {
+        self.keys.contains_key(key_id)
+    }
+
     /// Whether one of the keys signed `token`, by the one algorithm that goes with it.
     #[must_use]
     pub fn check(&self, token: &SignedToken<'_>) -> Signature {

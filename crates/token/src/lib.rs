@@ -21,7 +21,7 @@ pub const AUDIENCE: &str = "deputy";
 
 pub use self::{
     invalid::{InvalidToken, MAX_TOKEN_BYTES, check_shape},
-    jws::{BoundPod, PodTokenClaims, SignedToken},
+    jws::{BoundPod, MAX_KEY_ID_BYTES, PodTokenClaims, SignedToken},
     keys::{KeysError, MAX_KEY_DOCUMENT_BYTES, PublishedKeys, Signature},
     node::{InvalidNodeName, NodeName},
     share::{PeerShare, PeerShares},

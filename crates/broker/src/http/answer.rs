@@ -61,7 +61,15 @@ pub(super) fn credentials(issued: &Issued, account: &str, etag: &str) -> Respons
 /// The API server's keys, which are public.
 pub(super) fn keys(known: HandedOnKeys) -> Response {
     match known {
-        HandedOnKeys::Document(text) => with_headers(StatusCode::OK, None, Body::from(text)),
+        HandedOnKeys::Document { text, age } => {
+            let mut response = with_headers(StatusCode::OK, None, Body::from(text));
+            // Rounded up: never younger than they are.
+            let seconds = age.as_secs().saturating_add(u64::from(age.subsec_nanos() > 0));
+            response
+                .headers_mut()
+                .insert(header::AGE, HeaderValue::from(seconds));
+            response
+        }
         HandedOnKeys::NotPublished => problem(&BrokerProblem::new(
             StatusCode::NOT_FOUND,
             "KeysNotPublished",

@@ -16,6 +16,7 @@ use axum::{
 };
 use deputy_delegation::model::BindingSelector;
 use deputy_runtime::{serve::AcceptedConnection, tls::Bundle};
+use deputy_token::MAX_KEY_ID_BYTES;
 use tokio::{sync::watch, time::Instant};
 
 use self::{
@@ -39,6 +40,9 @@ const CREDENTIALS: &str = "/v1/credentials";
 
 /// The keys of the API server, for agents that verify tokens themselves.
 const KEYS: &str = "/v1/keys";
+
+/// In a question for keys: the id of one that whoever asks does not know.
+const KEY_ID: HeaderName = HeaderName::from_static("deputy-key-id");
 
 /// With which the agent of a node proves that it is one.
 const NODE_TOKEN: HeaderName = HeaderName::from_static("deputy-node-token");
@@ -76,7 +80,8 @@ impl AgentServer {
             return self.bundle.response();
         }
         if path == Some(KEYS) {
-            return keys(self.broker.verifier().handed_on());
+            let unknown = unknown_key(&request.headers);
+            return keys(self.broker.verifier().handed_on(unknown).await);
         }
         let asked = path.and_then(|path| path.strip_prefix(CREDENTIALS));
         let binding = match asked.map(|rest| rest.strip_prefix('/').ok_or(rest)) {
@@ -178,6 +183,18 @@ fn node_token(headers: &HeaderMap) -> Option<&str> {
         (None, _) => None,
         (Some(one), None) => Some(one.to_str().unwrap_or_default()),
         _ => Some(""),
+    }
+}
+
+/// The key that whoever asks for keys does not know. What can't be the name of one names none.
+fn unknown_key(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(KEY_ID).iter();
+    match (values.next(), values.next()) {
+        (Some(one), None) => one
+            .to_str()
+            .ok()
+            .filter(|id| (1..=MAX_KEY_ID_BYTES).contains(&id.len())),
+        _ => None,
     }
 }
 

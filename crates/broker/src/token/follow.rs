@@ -11,7 +11,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use deputy_token::PublishedKeys;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 use super::review::{NoKeys, TokenApi};
 
@@ -46,6 +49,8 @@ pub struct KeysNotRead(String);
 pub(super) struct ClusterKeys {
     known: ArcSwap<KeyState>,
     wanted: Notify,
+    /// The API server was asked once more, maybe in vain.
+    asked: Notify,
     /// Times in a row that it said so.
     unpublished: AtomicU32,
 }
@@ -55,6 +60,7 @@ impl Default for ClusterKeys {
         Self {
             known: ArcSwap::from_pointee(KeyState::NotYet("nobody has answered yet".to_owned())),
             wanted: Notify::new(),
+            asked: Notify::new(),
             unpublished: AtomicU32::new(0),
         }
     }
@@ -81,10 +87,22 @@ impl ClusterKeys {
         is_old
     }
 
+    /// Waits until keys were asked for again because of one that is not among those of `read`, so long at most. If they were read a moment
+    /// ago, they are not asked for again, and nobody waits.
+    pub(super) async fn newer_within(&self, read: Instant, patience: Duration) {
+        // Before the wish: what is told from now on is heard.
+        let asked = self.asked.notified();
+        if self.want_newer(read) {
+            // In vain, what is known counts on.
+            drop(timeout(patience, asked).await);
+        }
+    }
+
     /// Reads them now and then. Never ends. While the API server does not answer, what was read last counts on.
     pub(super) async fn follow(&self, api: &dyn TokenApi) {
         loop {
             self.learn(api.keys().await);
+            self.asked.notify_waiters();
             let pause = match self.known.load().as_ref() {
                 KeyState::NotYet(_) => FIRST_TRIES,
                 KeyState::NotPublished | KeyState::Keys(..) => EVERY,

@@ -60,7 +60,12 @@ pub(crate) enum HandedOnKeys {
     /// There are none to have, or more than are handed on.
     NotPublished,
     /// As `deputy_token::PublishedKeys` reads them.
-    Document(Vec<u8>),
+    Document {
+        /// The text.
+        text: Vec<u8>,
+        /// How long ago the API server said so.
+        age: Duration,
+    },
 }
 
 /// Tells whose a token is.
@@ -105,16 +110,25 @@ impl Verifier {
         self.keys.check()
     }
 
-    /// The keys for somebody else who verifies tokens.
-    pub(crate) fn handed_on(&self) -> HandedOnKeys {
+    /// The keys for somebody else who verifies tokens. He names the id of a key that he does not know; if it is not known here either, the
+    /// API server is asked first: a new key of its may be in no token that comes here.
+    pub(crate) async fn handed_on(&self, unknown: Option<&str>) -> HandedOnKeys {
+        if let (Some(key_id), KeyState::Keys(keys, read)) = (unknown, self.keys.known().as_ref())
+            && !keys.has(key_id)
+        {
+            self.keys.newer_within(*read, API_TIMEOUT).await;
+        }
         match self.keys.known().as_ref() {
             KeyState::NotYet(why) => HandedOnKeys::NotYet(why.clone()),
             KeyState::NotPublished => HandedOnKeys::NotPublished,
             KeyState::Keys(_, read) if read.elapsed() > LAST_KNOWN_FOR => HandedOnKeys::NotYet(format!(
                 "nobody has confirmed them for more than {LAST_KNOWN_FOR:?}"
             )),
-            KeyState::Keys(keys, _) => match keys.document() {
-                Some(document) => HandedOnKeys::Document(document.to_vec()),
+            KeyState::Keys(keys, read) => match keys.document() {
+                Some(document) => HandedOnKeys::Document {
+                    text: document.to_vec(),
+                    age: read.elapsed(),
+                },
                 None => HandedOnKeys::NotPublished,
             },
         }

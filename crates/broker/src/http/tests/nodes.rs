@@ -156,6 +156,25 @@ async fn the_clusters_keys_are_handed_on_to_whoever_asks() {
         "{told}"
     );
     assert!(told.ends_with(&format!("\n\n{document}\n")), "{told}");
+    assert!(told.contains("\nage: 0\n"), "{told}");
+    tokio::time::advance(std::time::Duration::from_millis(4001)).await;
+    let later = exchange(&router, KEYS).await;
+    assert!(
+        later.contains("\nage: 5\n"),
+        "never younger than they are: {later}"
+    );
+    // What can't be the id of a key asks for nothing.
+    for key_id in ["", &"k".repeat(257), "a\tb"] {
+        let told = exchange(&router, &format!("{KEYS}\ndeputy-key-id: {key_id}")).await;
+        assert!(told.starts_with("200\n"), "{key_id}: {told}");
+    }
+    let began = Instant::now();
+    assert!(
+        exchange(&router, &format!("{KEYS}\ndeputy-key-id: ec-2"))
+            .await
+            .contains("\nage: 5\n")
+    );
+    assert_eq!(began.elapsed().as_secs(), 0, "they were read a moment ago");
     following.abort();
 
     let (router, follow) = handing_on(None);

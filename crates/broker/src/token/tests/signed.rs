@@ -53,15 +53,20 @@ async fn a_token_names_the_node_of_its_pod_and_keys_are_handed_on_while_they_cou
     let (verifier, _) = knowing(&[signer.published()]);
     let pod = verifier.verify(&signer.sign(&claims()), PEER).await.unwrap();
     assert_eq!(pod.node.as_ref().unwrap().as_str(), "n1");
-    let HandedOnKeys::Document(document) = verifier.handed_on() else {
+    tokio::time::advance(Duration::from_secs(90)).await;
+    let HandedOnKeys::Document { text, age } = verifier.handed_on(None).await else {
         panic!("they are known");
     };
-    assert_eq!(PublishedKeys::from_document(&document).unwrap().count(), 1);
-    tokio::time::advance(LAST_KNOWN_FOR + Duration::from_secs(1)).await;
-    assert!(matches!(verifier.handed_on(), HandedOnKeys::NotYet(_)));
+    assert_eq!(PublishedKeys::from_document(&text).unwrap().count(), 1);
+    assert_eq!(age, Duration::from_secs(90));
+    tokio::time::advance(LAST_KNOWN_FOR).await;
+    assert!(matches!(verifier.handed_on(None).await, HandedOnKeys::NotYet(_)));
     let odd = || NoKeys::NotPublished("403 Forbidden".into());
     (0..3).for_each(|_| verifier.keys.learn(Err(odd())));
-    assert!(matches!(verifier.handed_on(), HandedOnKeys::NotPublished));
+    assert!(matches!(
+        verifier.handed_on(None).await,
+        HandedOnKeys::NotPublished
+    ));
 }
 
 #[tokio::test(start_paused = true)]
@@ -269,6 +274,54 @@ impl TokenApi for Publisher {
     async fn pod_uid(&self, _: &NamespaceName, _: &PodName) -> Result<Option<String>, TokenError> {
         Ok(Some("0af1".into()))
     }
+}
+
+/// A verifier that follows `api`.
+async fn following(api: &Arc<Publisher>) -> Verifier {
+    let verifier = Verifier::new(api.clone(), index());
+    let this = verifier.clone();
+    tokio::spawn(async move { this.follow_keys().await });
+    tokio::task::yield_now().await;
+    verifier
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_another_verifier_does_not_know_is_read_before_he_is_answered() {
+    let (old, new) = (TokenSigner::new("old"), TokenSigner::new("new"));
+    let api = Arc::new(Publisher {
+        published: Mutex::new(Ok(keys(&[old.published()]))),
+        asked: AtomicUsize::new(0),
+    });
+    let verifier = following(&api).await;
+    let asked = || api.asked.load(Ordering::SeqCst);
+    let told = async |key_id| match verifier.handed_on(key_id).await {
+        HandedOnKeys::Document { text, age } => (
+            PublishedKeys::from_document(&text).unwrap().count(),
+            age.as_secs(),
+        ),
+        _ => panic!("they are known"),
+    };
+    *api.published.lock() = Ok(keys(&[old.published(), new.published()]));
+    assert_eq!(told(Some("new")).await, (1, 0), "they were read a moment ago");
+    tokio::time::sleep(follow::AGAIN_AFTER).await;
+    assert_eq!((told(None).await, told(Some("old")).await), ((1, 5), (1, 5)));
+    assert_eq!(asked(), 1);
+    assert_eq!((told(Some("new")).await, asked()), ((2, 0), 2));
+
+    // A thousand made-up key ids a second are a question every five seconds, and nobody waits for long.
+    let made_up: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(30) {
+        futures::future::join_all(made_up.iter().map(|key_id| told(Some(key_id)))).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!((5..=9).contains(&asked()), "{}", asked());
+    // While the API server is away, what was read last is handed on.
+    *api.published.lock() = Err(NoKeys::Unavailable("connection failed".into()));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let began = Instant::now();
+    assert_eq!(told(Some("made-up")).await.0, 2);
+    assert!(began.elapsed() <= API_TIMEOUT);
 }
 
 #[tokio::test(start_paused = true)]
