@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use deputy_token::PublishedKeys;
 use http::{
     HeaderMap, StatusCode,
-    header::{ETAG, HeaderValue, RETRY_AFTER},
+    header::{AGE, ETAG, HeaderValue, RETRY_AFTER},
 };
 use zeroize::Zeroizing;
 
+use super::KeysAnswer;
 #[cfg(doc)]
 use crate::credential::MAX_BODY;
 use crate::problem::AgentProblem;
@@ -18,6 +20,10 @@ const REFRESH_AFTER: &str = "deputy-refresh-after";
 const POD: &str = "deputy-pod";
 /// Most that [`REFRESH_AFTER`] may say: the longest session of AWS.
 const MAX_REFRESH_AFTER: u64 = 43_200;
+/// How old keys are taken for of which the broker does not say: it reads them once in so long.
+const AGE_UNSAID: Duration = Duration::from_secs(60);
+/// The broker's word that the cluster publishes no keys.
+const NOT_PUBLISHED: &str = "KeysNotPublished";
 /// Longest ETag kept, in bytes.
 const MAX_ETAG: usize = 256;
 
@@ -114,6 +120,41 @@ pub(super) fn credential(
     }
 }
 
+/// What an answer about keys comes to.
+pub(super) fn keys(
+    (status, headers): (StatusCode, &HeaderMap),
+    body: &[u8],
+) -> Result<KeysAnswer, AgentProblem> {
+    match status {
+        StatusCode::OK => match PublishedKeys::from_document(body) {
+            Ok(keys) => Ok(KeysAnswer::Keys {
+                keys,
+                age: age(headers),
+            }),
+            Err(error) => Err(AgentProblem::unavailable(
+                "BrokerError",
+                format!("the keys of the broker: {error}"),
+            )),
+        },
+        StatusCode::NOT_FOUND => Ok(match AgentProblem::from_broker(status, body).code.as_str() {
+            NOT_PUBLISHED => KeysAnswer::NotPublished,
+            _ => KeysAnswer::NotHandedOn,
+        }),
+        status => Err(AgentProblem {
+            retry_after: retry_after(headers),
+            ..AgentProblem::from_broker(status, body)
+        }),
+    }
+}
+
+/// How old an answer is.
+fn age(headers: &HeaderMap) -> Duration {
+    let text = headers.get(AGE).and_then(|age| age.to_str().ok());
+    let digits = text.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let seconds = digits.and_then(|digits| digits.parse().ok());
+    seconds.map_or(AGE_UNSAID, Duration::from_secs)
+}
+
 /// What is no number of the range says nothing.
 fn refresh_after(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get(REFRESH_AFTER)?.to_str().ok()?;
@@ -137,6 +178,44 @@ fn retry_after(headers: &HeaderMap) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_old_broker_and_a_cluster_without_keys_are_told_apart_and_keys_have_an_age() {
+        let said = |status: u16, age: Option<&'static str>, body: &str| {
+            let age = age.map(|age| (AGE, HeaderValue::from_static(age)));
+            let answer = keys(
+                (StatusCode::from_u16(status).unwrap(), &HeaderMap::from_iter(age)),
+                body.as_bytes(),
+            );
+            match answer {
+                Ok(KeysAnswer::Keys { keys, age }) => format!("{} of {} s", keys.count(), age.as_secs()),
+                Ok(KeysAnswer::NotPublished) => "none".to_owned(),
+                Ok(KeysAnswer::NotHandedOn) => "an old broker".to_owned(),
+                Err(problem) => problem.code,
+            }
+        };
+        let document = r#"{"issuer":"i","jwks":{"keys":[{"kty":"x","kid":"k"}]}}"#;
+        for (age, seconds) in [
+            (Some("0"), "0"),
+            (Some("3599"), "3599"),
+            (Some("-1"), "60"),
+            (Some(""), "60"),
+            (None, "60"),
+        ] {
+            assert_eq!(said(200, age, document), format!("1 of {seconds} s"), "{age:?}");
+        }
+        assert_eq!(said(200, None, "{}"), "BrokerError");
+        assert_eq!(
+            said(404, None, r#"{"Code":"KeysNotPublished","Message":""}"#),
+            "none"
+        );
+        assert_eq!(
+            said(404, None, r#"{"Code":"NotFound","Message":""}"#),
+            "an old broker"
+        );
+        assert_eq!(said(404, None, ""), "an old broker");
+        assert_eq!(said(503, None, r#"{"Code":"NotReady","Message":""}"#), "NotReady");
+    }
 
     #[test]
     fn a_time_of_the_next_session_outside_its_range_is_none() {

@@ -44,6 +44,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 const USUAL_BODY: usize = 4096;
 /// With which the agent of a node proves that it is one.
 const NODE_TOKEN: HeaderName = HeaderName::from_static("deputy-node-token");
+/// In a question for keys: the id of one that is missed.
+const KEY_ID: HeaderName = HeaderName::from_static("deputy-key-id");
 /// The path of the keys that tokens are verified by.
 const KEYS: &str = "/v1/keys";
 
@@ -93,9 +95,16 @@ impl From<PodToken> for AskerProof {
 /// What the broker says of the keys that tokens are verified by.
 pub enum KeysAnswer {
     /// These.
-    Keys(PublishedKeys),
-    /// The cluster publishes none, or the broker is too old to hand them on: it has to be asked about each token.
+    Keys {
+        /// The keys.
+        keys: PublishedKeys,
+        /// How long ago the API server said so, at most.
+        age: Duration,
+    },
+    /// The cluster publishes none: the broker has to be asked about each token.
     NotPublished,
+    /// The broker is too old to hand them on, and has to be asked as well.
+    NotHandedOn,
 }
 
 /// Reaches the broker over HTTP/1.1 and TLS.
@@ -193,24 +202,23 @@ impl BrokerClient {
         credential((head.status, &head.headers), body, etag.is_some())
     }
 
-    /// The keys that tokens are verified by; they are public, so no token goes with the question.
+    /// The keys that tokens are verified by; they are public, so no token goes with the question. `unknown` is the id of a key that is missed.
     ///
     /// # Errors
     /// The broker can't say now.
-    pub async fn keys(&self) -> Result<KeysAnswer, AgentProblem> {
+    pub async fn keys(&self, unknown: Option<&str>) -> Result<KeysAnswer, AgentProblem> {
+        // What is no text of a header is no id of Kubernetes' either.
+        let unknown = unknown.and_then(|key_id| HeaderValue::from_str(key_id).ok());
         let (head, body) = self
-            .exchange(|| self.get(KEYS).header(USER_AGENT, &self.agent).body(Empty::new()))
+            .exchange(|| {
+                let mut request = self.get(KEYS).header(USER_AGENT, &self.agent);
+                if let Some(unknown) = &unknown {
+                    request = request.header(KEY_ID, unknown);
+                }
+                request.body(Empty::new())
+            })
             .await?;
-        let body = body?;
-        match head.status {
-            StatusCode::OK => PublishedKeys::from_document(&body)
-                .map(KeysAnswer::Keys)
-                .map_err(|error| {
-                    AgentProblem::unavailable("BrokerError", format!("the keys of the broker: {error}"))
-                }),
-            StatusCode::NOT_FOUND => Ok(KeysAnswer::NotPublished),
-            status => Err(AgentProblem::from_broker(status, &body)),
-        }
+        answer::keys((head.status, &head.headers), &body?)
     }
 
     fn get(&self, path: &str) -> Builder {

@@ -127,6 +127,14 @@ impl<S: CredentialSource> CredentialKeeper<S> {
         }
     }
 
+    /// The credential of `binding` that is held, without a word to the broker.
+    pub(crate) fn get_held(&self, binding: &SelectedBinding) -> Option<Bytes> {
+        let mut slots = self.lock();
+        let slot = slots.get_mut(binding)?;
+        slot.used = Instant::now();
+        self.usable(slot)
+    }
+
     /// Waits until no call to the broker is under way.
     pub(crate) async fn settled(&self) {
         loop {

@@ -51,6 +51,8 @@ pub(super) struct NodeDesk<M: PodSources> {
 enum Whose {
     /// A pod's of this node.
     Pod,
+    /// The same by keys that nobody has confirmed for long.
+    PodOnce,
     /// Only the broker can tell.
     Unknown,
 }
@@ -86,19 +88,14 @@ impl<M: PodSources> NodeDesk<M> {
         let is_held = uid.is_some_and(|uid| self.pods.holds(&uid, token));
         let judgement = match is_held {
             true => Judgement::Genuine,
-            false => self.keys.judge(&signed, &claims).map_err(|error| match error {
-                KeyProblem::Invalid(error) => refused(&error),
-                error => AgentProblem {
-                    retry_after: Some(1),
-                    ..AgentProblem::unavailable("NotReady", error.to_string())
-                },
-            })?,
+            false => self.keys.judge(&signed, &claims).map_err(undecided)?,
         };
         // Of one that may be anything, too: what it says itself against it is enough.
         let pod = claims.pod((self.clock)()).map_err(|error| refused(&error))?;
         self.check_node(&pod)?;
         let (key, whose) = match judgement {
             Judgement::Genuine => (PodKey::Uid(pod.uid), Whose::Pod),
+            Judgement::GenuineOnce => (PodKey::Uid(pod.uid), Whose::PodOnce),
             Judgement::Unknown => (PodKey::of_token(token), Whose::Unknown),
         };
         let asking = AskingPod {
@@ -167,6 +164,11 @@ impl<M: PodSources> CredentialDesk for NodeDesk<M> {
         let (pod, whose) = checked.inspect_err(|problem| self.log(problem, asker.peer))?;
         match whose {
             Whose::Pod => self.pods.credential(&pod, binding).await,
+            // The kubelet replaces the token of a pod every few minutes or hours, also while the broker is away.
+            Whose::PodOnce => {
+                let held = self.pods.held(&pod.key, binding);
+                held.ok_or_else(|| undecided(KeyProblem::Old))
+            }
             Whose::Unknown if self.pods.is_proven(&pod.key, pod.token) => {
                 self.pods.credential(&pod, binding).await
             }
@@ -179,6 +181,16 @@ impl<M: PodSources> CredentialDesk for NodeDesk<M> {
 
     async fn startup(&self, _: Duration) -> Option<Result<(), AgentProblem>> {
         None
+    }
+}
+
+fn undecided(problem: KeyProblem) -> AgentProblem {
+    match problem {
+        KeyProblem::Invalid(error) => refused(&error),
+        problem => AgentProblem {
+            retry_after: Some(1),
+            ..AgentProblem::unavailable("NotReady", problem.to_string())
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{StatusCode, header::HeaderValue};
 use subtle::ConstantTimeEq as _;
 use tokio::{
@@ -157,6 +158,14 @@ impl<M: PodSources> NodePods<M> {
         let pods = self.lock();
         let pod = pods.get(key);
         pod.is_some_and(|pod| pod.token.is(token) && pod.keeper.holds_any())
+    }
+
+    /// What is held of `binding` for the pod, for which nobody is asked anew.
+    pub(super) fn held(&self, key: &PodKey, binding: &SelectedBinding) -> Option<Bytes> {
+        let mut pods = self.lock();
+        let pod = pods.get_mut(key)?;
+        pod.asked = Instant::now();
+        pod.keeper.get_held(binding)
     }
 
     /// The credential of `binding` for a pod whose token was found good.
