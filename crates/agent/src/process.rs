@@ -9,6 +9,7 @@ use std::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -28,6 +29,9 @@ pub const NOT_READY: u8 = 1;
 pub const BAD_INPUT: u8 = 2;
 /// Exit code: the agent can't serve.
 pub const FAILED: u8 = 3;
+
+/// How long the last lines of a log may take.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// The environment variable `name`.
 pub fn variable(name: &str) -> Option<String> {
@@ -169,14 +173,20 @@ pub fn run_node() -> ExitCode {
     };
     raise_open_files();
     in_runtime(async |end: EndSignals| {
-        let agent = match NodeAgent::bind(config, Log::stdout()) {
-            Ok(agent) => agent,
-            Err(error) => return start_failed(&error),
+        // Many log there, and whoever reads may stop: that is no reason to serve nobody.
+        let log = match Log::queued(io::stdout()) {
+            Ok(log) => log,
+            Err(error) => return fail(FAILED, format_args!("cannot start: {error}")),
         };
-        match agent.run(end.received()).await {
-            Ok(()) => ExitCode::SUCCESS,
+        let code = match NodeAgent::bind(config, log.clone()) {
+            Ok(agent) => match agent.run(end.received()).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => start_failed(&error),
+            },
             Err(error) => start_failed(&error),
-        }
+        };
+        log.flush(LAST_LINES);
+        code
     })
 }
 

@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use deputy_token::{BoundPod, InvalidToken, NodeName, PeerShare, PeerShares, SignedToken, check_shape};
+use deputy_token::{
+    BoundPod, InvalidToken, NodeName, PeerShare, PeerShares, PodTokenClaims, SignedToken, check_shape,
+};
 use http::StatusCode;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -47,6 +49,22 @@ pub(super) struct NodeDesk<M: PodSources> {
     logged: Mutex<HashMap<String, Instant>>,
 }
 
+/// Why a token is not taken.
+struct RefusedToken {
+    problem: AgentProblem,
+    /// The problem speaks of what stands in a token that nobody has verified.
+    is_unproven: bool,
+}
+
+impl From<AgentProblem> for RefusedToken {
+    fn from(problem: AgentProblem) -> Self {
+        Self {
+            problem,
+            is_unproven: false,
+        }
+    }
+}
+
 /// Whose a token is.
 enum Whose {
     /// A pod's of this node.
@@ -78,7 +96,7 @@ impl<M: PodSources> NodeDesk<M> {
     }
 
     /// What is known of who asks without asking the broker.
-    fn check<'a>(&self, token: &'a [u8]) -> Result<(AskingPod<'a>, Whose), AgentProblem> {
+    fn check<'a>(&self, token: &'a [u8]) -> Result<(AskingPod<'a>, Whose), RefusedToken> {
         let text = std::str::from_utf8(token).map_err(|_| refused(&InvalidToken::NotAToken))?;
         check_shape(text).map_err(|error| refused(&error))?;
         let signed = SignedToken::parse(text).map_err(|error| refused(&error))?;
@@ -91,8 +109,10 @@ impl<M: PodSources> NodeDesk<M> {
             false => self.keys.judge(&signed, &claims).map_err(undecided)?,
         };
         // Of one that may be anything, too: what it says itself against it is enough.
-        let pod = claims.pod((self.clock)()).map_err(|error| refused(&error))?;
-        self.check_node(&pod)?;
+        let pod = self.pod_of(&claims).map_err(|problem| RefusedToken {
+            is_unproven: judgement == Judgement::Unknown,
+            problem,
+        })?;
         let (key, whose) = match judgement {
             Judgement::Genuine => (PodKey::Uid(pod.uid), Whose::Pod),
             Judgement::GenuineOnce => (PodKey::Uid(pod.uid), Whose::PodOnce),
@@ -105,6 +125,13 @@ impl<M: PodSources> NodeDesk<M> {
             name: format!("{}/{}", pod.namespace, pod.name),
         };
         Ok((asking, whose))
+    }
+
+    /// The pod that a token names, if it is one of this node, and the token is good now.
+    fn pod_of(&self, claims: &PodTokenClaims) -> Result<BoundPod, AgentProblem> {
+        let pod = claims.pod((self.clock)()).map_err(|error| refused(&error))?;
+        self.check_node(&pod)?;
+        Ok(pod)
     }
 
     fn check_node(&self, pod: &BoundPod) -> Result<(), AgentProblem> {
@@ -143,14 +170,19 @@ impl<M: PodSources> NodeDesk<M> {
     }
 
     /// Logs a refusal, each reason once a minute: who presents what is no token presents it again and again.
-    fn log(&self, problem: &AgentProblem, peer: IpAddr) {
+    fn log(&self, RefusedToken { problem, is_unproven }: &RefusedToken, peer: IpAddr) {
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         logged.retain(|_, since| since.elapsed() < SAME_REASON);
+        // The names in a token that nobody has verified are whoever's who wrote it.
+        let message = match is_unproven {
+            true => "by what it says itself it is not good here; whether it is genuine is not known",
+            false => &problem.message,
+        };
         if logged.insert(problem.code.clone(), Instant::now()).is_none() {
             let fields = [
                 ("peer", peer.to_string()),
                 ("code", problem.code.clone()),
-                ("message", problem.message.clone()),
+                ("message", message.to_owned()),
             ];
             let fields = fields.each_ref().map(|(name, value)| (*name, value.as_str()));
             self.log.warn("TokenRefused", &fields);
@@ -161,7 +193,10 @@ impl<M: PodSources> NodeDesk<M> {
 impl<M: PodSources> CredentialDesk for NodeDesk<M> {
     async fn credential(&self, asker: Presented<'_>, binding: &SelectedBinding) -> CredentialAnswer {
         let checked = self.check(asker.token);
-        let (pod, whose) = checked.inspect_err(|problem| self.log(problem, asker.peer))?;
+        let (pod, whose) = checked.map_err(|refused| {
+            self.log(&refused, asker.peer);
+            refused.problem
+        })?;
         match whose {
             Whose::Pod => self.pods.credential(&pod, binding).await,
             // The kubelet replaces the token of a pod every few minutes or hours, also while the broker is away.

@@ -1,3 +1,4 @@
+use deputy_log_testing::CapturedLog;
 use deputy_token::PublishedKeys;
 use deputy_token_testing::{END, ISSUER, TokenSigner, claims};
 use serde_json::{Value, json};
@@ -25,9 +26,12 @@ struct Fixture {
 impl Fixture {
     /// Without keys.
     fn new() -> Self {
+        Self::logging(Log::new(std::io::sink()))
+    }
+
+    fn logging(log: Log) -> Self {
         let clock = clock_from(END - 5400);
         let broker = ScriptedBroker::new(Arc::clone(&clock));
-        let log = Log::new(std::io::sink());
         let (pods, _) = NodePods::new(broker.clone(), Arc::clone(&clock), log.clone(), MAX_PODS);
         let keys = Arc::new(NodeKeys::new(log.clone()));
         Self {
@@ -242,6 +246,31 @@ async fn where_no_keys_are_published_the_broker_is_asked_and_only_so_often() {
     assert_eq!(refused.count(), made_up.len() - DOUBTFUL_OF_PEER);
     assert_eq!(at.broker.seen().len(), DOUBTFUL_OF_PEER);
     assert_eq!(at.ask(&token).await, "200", "who is known waits for nobody");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_unproven_token_says_is_in_no_line() {
+    let log = CapturedLog::default();
+    let at = Fixture::logging(Log::new(log.clone()));
+    at.desk.keys.learn(KeysAnswer::NotPublished, Instant::now());
+    for (pointer, value) in [
+        ("/kubernetes.io/node/name", json!("canary")),
+        ("/sub", json!("canary")),
+    ] {
+        assert_ne!(at.ask(&at.signer.sign(&with(pointer, value))).await, "200");
+    }
+    let text = log.text();
+    assert!(
+        text.contains("WrongNode") && text.contains("Unauthorized"),
+        "{text}"
+    );
+    assert!(!text.contains("canary") && !text.contains("payments"), "{text}");
+    // Of a genuine one they are the API server's own.
+    at.publish(&[at.signer.published()]);
+    sleep(SAME_REASON).await;
+    let elsewhere = at.signer.sign(&with("/kubernetes.io/node/name", json!("n2")));
+    assert_eq!(at.ask(&elsewhere).await, "403 WrongNode");
+    assert!(log.text().contains("made for node n2"), "{}", log.text());
 }
 
 /// All answers, of questions that are asked at once.

@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq as _;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::AbortHandle,
-    time::{Instant, sleep},
+    time::{Instant, MissedTickBehavior, interval},
 };
 use zeroize::Zeroizing;
 
@@ -32,6 +32,8 @@ const SWEEP: Duration = Duration::from_secs(60);
 /// Most questions to the broker about one pod at a time, of the 16 that all pods of the node have together: a pod with many bindings, or one
 /// that makes names of them up, waits for its own.
 const QUESTIONS_OF_POD: usize = 4;
+/// Longest name in log lines, in characters: a namespace, and a pod's.
+const MAX_NAME: usize = 320;
 /// The broker's word that a pod has ended.
 const POD_GONE: &str = "PodGone";
 
@@ -200,10 +202,13 @@ impl<M: PodSources> NodePods<M> {
 
     /// Lets go of pods that have ended, and of those that want nothing any more. Never ends.
     pub(super) async fn tend(self: Arc<Self>, mut ended: mpsc::UnboundedReceiver<PodKey>) {
+        // Outside of the loop: pods that end again and again put it off no longer.
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 Some(key) = ended.recv() => drop(self.lock().remove(&key)),
-                () = sleep(SWEEP) => self.sweep(),
+                _ = sweep.tick() => self.sweep(),
             }
         }
     }
@@ -235,7 +240,17 @@ impl<M: PodSources> NodePods<M> {
             ended: self.ended.clone(),
             turns: Semaphore::new(QUESTIONS_OF_POD),
         };
-        let log = self.log.with(vec![("pod", asking.name.clone())]);
+        let log = match &asking.key {
+            PodKey::Uid(uid) => {
+                let name = asking.name.chars().take(MAX_NAME).collect();
+                self.log.bounded(uid, vec![("pod", name)])
+            }
+            // The names in it are whoever's who wrote it. All such tokens have one share of the log.
+            PodKey::Token(digest) => {
+                let short: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+                self.log.bounded("unverified", vec![("token_sha256", short)])
+            }
+        };
         let keeper = CredentialKeeper::new(source, Arc::clone(&self.clock), log, &[]);
         let pod = KnownPod {
             token,

@@ -1,3 +1,6 @@
+use deputy_log_testing::CapturedLog;
+use tokio::time::sleep;
+
 use super::*;
 use crate::node::script::{ScriptedBroker, clock_from};
 
@@ -7,9 +10,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 /// Pods, at most `most`, which are looked after.
 fn pods(most: usize) -> (Pods, ScriptedBroker) {
+    logging(most, Log::new(std::io::sink()))
+}
+
+fn logging(most: usize, log: Log) -> (Pods, ScriptedBroker) {
     let clock = clock_from(1_790_000_000);
     let broker = ScriptedBroker::new(Arc::clone(&clock));
-    let (pods, ended) = NodePods::new(broker.clone(), clock, Log::new(std::io::sink()), most);
+    let (pods, ended) = NodePods::new(broker.clone(), clock, log, most);
     tokio::spawn(Arc::clone(&pods).tend(ended));
     (pods, broker)
 }
@@ -163,4 +170,58 @@ async fn a_doubtful_token_leaves_nothing_when_the_broker_gives_nothing() {
     // Another token that names the same pod is not that one.
     assert!(!pods.is_proven(&PodKey::of_token(b"good"), b"other"));
     assert!(!pods.is_proven(&PodKey::of_token(b"other"), b"other"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_that_end_again_and_again_do_not_keep_others_from_being_let_go() {
+    let (pods, broker) = pods(8);
+    broker.says((403, "NoBinding"));
+    assert!(ask(&pods, "a", "t", 1_000).await.is_err());
+    for _ in 0..SWEEP.as_secs() / 5 {
+        pods.ended.send(PodKey::Uid("b".to_owned())).unwrap();
+        sleep(Duration::from_secs(10)).await;
+    }
+    assert!(pods.lock().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_pod_fills_no_log_and_no_name_of_an_unproven_token_is_in_it() {
+    let log = CapturedLog::default();
+    let (pods, broker) = logging(8, Log::new(log.clone()));
+    broker.says((403, "PodGone"));
+    for number in 0..200 {
+        // Each of them lets the pod go, so that the next begins anew.
+        let binding = SelectedBinding::Named(format!("b{number}").into());
+        let answer = pods.credential(&asking("a", "t", 1_000), &binding).await;
+        assert!(answer.is_err());
+        sleep(Duration::from_millis(10)).await;
+    }
+    let lines = |name: &str| log.text().lines().filter(|line| line.contains(name)).count();
+    let of_one = lines("payments/a");
+    assert!((1..=10).contains(&of_one), "{of_one}");
+    ask(&pods, "b", "t", 1_000).await.unwrap_err();
+    assert_eq!(lines("payments/b"), 1, "another pod has lines of its own");
+    broker.says((401, "InvalidToken"));
+    for number in 0..200 {
+        let token = format!("made.up.{number}");
+        let pod = AskingPod {
+            key: PodKey::of_token(token.as_bytes()),
+            ..asking("canary", &token, 1_000)
+        };
+        let answer = pods.doubtful(pod, &SelectedBinding::Default, ()).await;
+        assert!(answer.is_err());
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(lines("canary"), 0);
+    let unproven = lines("token_sha256");
+    assert!((1..=10).contains(&unproven), "{unproven}");
+    let name = "n".repeat(5000);
+    let long = AskingPod {
+        key: PodKey::Uid("c".to_owned()),
+        ..asking(&name, "t", 1_000)
+    };
+    pods.credential(&long, &SelectedBinding::Default)
+        .await
+        .unwrap_err();
+    assert!(log.text().lines().all(|line| line.len() < 1000));
 }
