@@ -59,6 +59,24 @@ fn the_node_has_the_addresses_then_however_often_it_is_asked() {
 }
 
 #[test]
+fn a_link_of_ours_that_was_taken_down_is_up_again() {
+    let script = format!(
+        "ip link add deputy0 type dummy 2>/dev/null || exit 77; \
+        $agent node-address >/dev/null; ip link set deputy0 down; $agent node-address; \
+        ip -o link show deputy0 | grep -q '[<,]UP[,>]' && echo is-up; {ADDRESSES}"
+    );
+    let Some(done) = in_a_network_of_its_own(&script) else {
+        return;
+    };
+    if done.status.code() == Some(77) {
+        eprintln!("skipped: there is no program ip, or the kernel makes no dummy links");
+        return;
+    }
+    let said = said(&done);
+    assert!(said.contains("is-up\nhas-ipv4\nhas-ipv6"), "{said}");
+}
+
+#[test]
 fn a_node_without_ipv6_has_the_other_address() {
     let script = "for link in all default lo; do \
             echo 1 2>/dev/null > /proc/sys/net/ipv6/conf/$link/disable_ipv6 || exit 77; done; \

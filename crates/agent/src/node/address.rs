@@ -24,6 +24,9 @@ const LOOPBACK: &str = "lo";
 /// Answers that are read before one that ends them: there are no more links on a node by far.
 const MAX_ANSWERS: usize = 100_000;
 
+/// The kernel's word that there is no such link (ENODEV).
+const NO_DEVICE: i32 = rustix::io::Errno::NODEV.raw_os_error();
+
 /// What became of one address.
 #[derive(Debug)]
 pub enum AddressOutcome {
@@ -46,12 +49,16 @@ pub enum AddressError {
     Link(io::Error),
 }
 
-/// Sees to it that the node has `addresses`, and says what became of each.
+/// Sees to it that the node has `addresses`, and that our link is up if there is one, and says what became of each.
 ///
 /// # Errors
 /// [`AddressError`] when none could be tried.
 pub fn ensure(addresses: &[IpAddr]) -> Result<Vec<(IpAddr, AddressOutcome)>, AddressError> {
     let mut kernel = Kernel::new().map_err(AddressError::Read)?;
+    // Before the addresses are read: IPv6 takes them from a link that goes down.
+    if kernel.is_own_link_down().map_err(AddressError::Read)? {
+        kernel.link().map_err(AddressError::Link)?;
+    }
     let there = kernel.addresses().map_err(AddressError::Read)?;
     let mut link = None;
     let mut outcomes = Vec::new();
@@ -99,6 +106,23 @@ impl Kernel {
             }
         })?;
         Ok(found)
+    }
+
+    /// Whether there is a link of ours that is not up.
+    fn is_own_link_down(&mut self) -> io::Result<bool> {
+        let mut link = LinkMessage::default();
+        link.attributes.push(LinkAttribute::IfName(LINK.to_owned()));
+        let mut is_down = false;
+        // One that there is comes with an acknowledgement after it.
+        let asked = self.ask(RouteNetlinkMessage::GetLink(link), NLM_F_ACK, |answer| {
+            if let RouteNetlinkMessage::NewLink(link) = answer {
+                is_down = !link.header.flags.contains(LinkFlags::Up);
+            }
+        });
+        match asked {
+            Err(error) if error.raw_os_error() == Some(NO_DEVICE) => Ok(false),
+            asked => asked.map(|()| is_down),
+        }
     }
 
     /// Index and name of our link, which is up then; where the kernel makes no such links, of loopback.

@@ -6,6 +6,7 @@ mod config;
 mod desk;
 mod keys;
 mod pods;
+mod presence;
 mod ready;
 #[cfg(test)]
 mod script;
@@ -34,6 +35,7 @@ use self::{
     desk::NodeDesk,
     keys::NodeKeys,
     pods::{HeldToken, MAX_PODS, NodePods, PodSources},
+    presence::{Presence, is_there},
     ready::ReadyFile,
 };
 use crate::{
@@ -188,14 +190,16 @@ impl NodeAgent {
                 .collect();
             let listeners = listening?;
             log_listening(&log, &config, &addresses);
-            if let Some(Err(error)) = ready.as_ref().map(ReadyFile::write) {
-                log.warn("NotReady", &[("message", &error.to_string())]);
-            }
             let desk = NodeDesk::new(config.node, keys, pods, clock, log.clone());
             let endpoint = Arc::new(CredentialEndpoint::new(desk, &addresses));
+            let ips = addresses.iter().map(SocketAddr::ip).collect();
+            let presence = Presence::new(ips, is_there, ready, log.clone());
+            // In the task that serves: a sign of life that comes from elsewhere would be none. It goes with the word to stop.
             let stop = async {
-                stop.await;
-                drop(ready);
+                tokio::select! {
+                    () = stop => {}
+                    () = presence.keep() => {}
+                }
             };
             serve(listeners, endpoint, ConnectionLimits::NODE, stop).await;
         }

@@ -1,4 +1,5 @@
-//! The file that says that a node's agent serves: its probe has no address to ask, for the agent of before may serve the same one.
+//! The file that says that a node's agent serves, written again and again while it does: its probe has no address to ask, for the agent of
+//! before may serve the same one.
 
 use std::{
     fs, io,
@@ -7,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How old the file of an agent that serves may be: that is several times as long as it takes to be written again.
+const STALE: Duration = Duration::from_secs(30);
 /// How often a probe that waits looks.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -19,13 +22,18 @@ impl ReadyFile {
     /// # Errors
     /// It can't be taken away.
     pub(super) fn absent(path: PathBuf) -> io::Result<Self> {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(Self(path)),
-        }
+        removed(&path).map(|()| Self(path))
     }
 
-    /// Writes it.
+    /// Takes it away, if it is there.
+    ///
+    /// # Errors
+    /// It can't be taken away.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        removed(&self.0)
+    }
+
+    /// Writes it, as of now.
     ///
     /// # Errors
     /// What the system said.
@@ -36,8 +44,36 @@ impl ReadyFile {
 
 impl Drop for ReadyFile {
     fn drop(&mut self) {
-        fs::remove_file(&self.0).unwrap_or_default();
+        self.remove().unwrap_or_default();
     }
+}
+
+fn removed(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Why the agent that writes `file` does not serve, if it does not.
+fn check(file: &Path) -> Result<(), String> {
+    let name = file.display();
+    let written = fs::metadata(file).and_then(|file| file.modified());
+    let written = written.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!(
+            "{name} is not there: the agent does not serve, has no keys yet, or the node has lost an address of its"
+        ),
+        _ => format!("{name} can't be looked at: {error}"),
+    })?;
+    // From the future is one that was written before the clock was put back: the next one tells.
+    let age = written.elapsed().unwrap_or_default();
+    if age > STALE {
+        return Err(format!(
+            "{name} was written {} s ago, and an agent that serves writes it every few seconds: it hangs",
+            age.as_secs()
+        ));
+    }
+    Ok(())
 }
 
 /// Whether the agent that writes `file` serves, waited for as long as `limit`.
@@ -46,20 +82,18 @@ impl Drop for ReadyFile {
 /// It does not, in words.
 pub fn wait_for_file(file: &Path, limit: Duration) -> Result<(), String> {
     let start = Instant::now();
-    while !file.exists() {
-        if start.elapsed() >= limit {
-            let file = file.display();
-            return Err(format!(
-                "{file} is not there: the agent does not serve, or has no keys yet"
-            ));
+    loop {
+        match check(file) {
+            Err(_) if start.elapsed() < limit => sleep(LOOK),
+            answer => return answer,
         }
-        sleep(LOOK);
     }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
@@ -70,6 +104,20 @@ mod tests {
         let ready = ReadyFile::absent(path.clone()).unwrap();
         let error = wait_for_file(&path, Duration::ZERO).unwrap_err();
         assert!(error.contains("is not there"), "{error}");
+        ready.write().unwrap();
+        assert_eq!(wait_for_file(&path, Duration::ZERO), Ok(()));
+        // That of an agent that hangs, or that ended without a word.
+        let written = |ago: Duration| {
+            let file = fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(SystemTime::now() - ago).unwrap();
+            wait_for_file(&path, Duration::ZERO)
+        };
+        assert_eq!(written(STALE / 2), Ok(()));
+        let error = written(STALE * 2).unwrap_err();
+        assert!(
+            error.contains("60 s ago") && error.contains("it hangs"),
+            "{error}"
+        );
         ready.write().unwrap();
         assert_eq!(wait_for_file(&path, Duration::ZERO), Ok(()));
         drop(ready);
