@@ -48,6 +48,12 @@ pub enum StartError {
     /// What a process before has left says that this one is ready, and can't be taken away.
     #[error("DEPUTY_READY_FILE can't be removed: {0}")]
     ReadyFile(std::io::Error),
+    /// Somebody else has the address: two agents share it when they run as one user.
+    #[error(
+        "cannot listen on {0}: another user's agent listens there, or another program; all agents of a node run as one user, so one of another \
+         user starts when the one of before has ended"
+    )]
+    AddressTaken(SocketAddr),
     /// The address can't be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -192,7 +192,9 @@ pub fn run_node() -> ExitCode {
 
 fn start_failed(error: &StartError) -> ExitCode {
     match error {
-        StartError::Listen { .. } | StartError::ReadyFile(_) => fail(FAILED, error),
+        StartError::Listen { .. } | StartError::AddressTaken(_) | StartError::ReadyFile(_) => {
+            fail(FAILED, error)
+        }
         StartError::Tls(_) | StartError::NotLoopback(_) | StartError::NotOfTheNode(_) => {
             fail(BAD_INPUT, error)
         }

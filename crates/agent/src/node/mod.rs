@@ -98,7 +98,7 @@ impl NodeAgent {
     /// Takes those of the addresses that the node has.
     ///
     /// # Errors
-    /// [`StartError`]; of the addresses when it has none.
+    /// [`StartError`]; of the addresses when it has none, or one is somebody else's.
     pub fn bind(config: NodeConfig, log: Log) -> Result<Self, StartError> {
         let dialer = Dialer::new(config.broker.clone())?;
         let ready = config.ready_file.clone().map(ReadyFile::absent).transpose();
@@ -112,6 +112,10 @@ impl NodeAgent {
                 Ok((address, socket)) => {
                     sockets.push(socket);
                     addresses.push(address);
+                }
+                // Left out, it would be nobody's once the one that has it has ended.
+                Err(source) if source.kind() == io::ErrorKind::AddrInUse => {
+                    return Err(StartError::AddressTaken(address));
                 }
                 Err(source) => {
                     let fields = [("address", address.to_string()), ("message", source.to_string())];

@@ -1,6 +1,10 @@
 //! The agent of a node, between its pods and a broker over TLS.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc};
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use deputy_agent::{
     StartError,
@@ -66,20 +70,25 @@ impl Cluster {
         self.broker.always("/v1/keys", 200, document);
     }
 
-    /// An agent at `address`, and where it listens.
-    fn start(&self, address: SocketAddr) -> RunningNode {
-        let dir = tempfile::tempdir().unwrap();
-        let token_file = dir.path().join("token");
+    /// The configuration of an agent that listens there, with its files in `dir`.
+    fn config(&self, listen: Vec<SocketAddr>, dir: &Path) -> NodeConfig {
+        let token_file = dir.join("token");
         std::fs::write(&token_file, NODE_TOKEN).unwrap();
         let setup = Setup::to(&self.broker, &self.authority);
-        let ready_file = dir.path().join("ready");
-        let config = NodeConfig {
-            listen: vec![address],
+        NodeConfig {
+            listen,
             token_file,
             broker: BrokerEndpoint::parse(&setup.url, None, &setup.ca).unwrap(),
             node: NodeName::new("n1").unwrap(),
-            ready_file: Some(ready_file.clone()),
-        };
+            ready_file: Some(dir.join("ready")),
+        }
+    }
+
+    /// An agent at `address`, and where it listens.
+    fn start(&self, address: SocketAddr) -> RunningNode {
+        let dir = tempfile::tempdir().unwrap();
+        let ready_file = dir.path().join("ready");
+        let config = self.config(vec![address], dir.path());
         let log = CapturedLog::default();
         let agent = NodeAgent::bind(config, Log::new(log.clone())).unwrap();
         let address = agent.addresses()[0];
@@ -317,4 +326,20 @@ async fn an_agent_without_keys_leaves_connections_to_the_one_of_before() {
     next.stop().await;
     assert_eq!(agent.get(&token).await.status(), 200);
     agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_address_of_another_users_agent_is_no_address_to_leave_out() {
+    let cluster = Cluster::new().await;
+    // What does not share it, as a socket of another user does not.
+    let other = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let taken = other.local_addr().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = cluster.config(vec![(Ipv4Addr::LOCALHOST, 0).into(), taken], dir.path());
+    let error = NodeAgent::bind(config, Log::new(std::io::sink())).err().unwrap();
+    let says = error.to_string();
+    assert!(
+        says.contains(&taken.to_string()) && says.contains("all agents of a node run as one user"),
+        "{says}"
+    );
 }
