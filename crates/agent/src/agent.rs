@@ -43,7 +43,9 @@ pub enum StartError {
     #[error("{0} is not a loopback address; credentials travel on it in clear text")]
     NotLoopback(SocketAddr),
     /// The address can be reached from outside the node, or SDKs do not take it.
-    #[error("{0} is no address that only pods of this node reach; credentials travel on it in clear text")]
+    #[error(
+        "{0} is no address of a node's agent: other machines have a way to it, and credentials travel on it in clear text"
+    )]
     NotOfTheNode(SocketAddr),
     /// What a process before has left says that this one is ready, and can't be taken away.
     #[error("DEPUTY_READY_FILE can't be removed: {0}")]

@@ -1,7 +1,8 @@
 //! The addresses that pods of a node ask at, made by an init container: the agent itself has no capability.
 //!
-//! They are on a dummy link of our own, or on loopback where the kernel has no such links, reach no further than the node, and stay when
-//! the agent goes. An address that some link has already, as where EKS's own agent runs, is left there.
+//! They are on a dummy link of our own, or on loopback where the kernel has no such links, and stay when the agent goes. Nobody announces them;
+//! but Linux answers for an address of its own on any interface, so a host on the same segment that has a route to them reaches the port. It needs
+//! a token of a pod of this node all the same. An address that some link has already, as where EKS's own agent runs, is left there.
 
 use std::{collections::BTreeSet, io, net::IpAddr};
 

@@ -67,7 +67,7 @@ pub fn ready_file(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> 
 /// Reads `DEPUTY_LISTEN` of a node's agent: addresses with or without a port, with commas between. Without it, both addresses.
 ///
 /// # Errors
-/// What is no address; one that is neither loopback nor one of those that AWS's SDKs take without TLS: other machines might reach it, and
+/// What is no address; one that is neither loopback nor one of those that AWS's SDKs take without TLS: other machines have a way to it, and
 /// credentials travel in clear text.
 pub fn node_addresses(value: Option<String>) -> Result<Vec<SocketAddr>, ConfigError> {
     let Some(value) = value else {
@@ -98,7 +98,7 @@ fn address(text: &str) -> Result<SocketAddr, ConfigError> {
                 "{text:?} is not ADDRESS:PORT, such as {NODE_IPV4}:{NODE_PORT} or [{NODE_IPV6}]:{NODE_PORT}"
             ))
         })?;
-    if !is_reached_from_the_node_alone(address.ip()) {
+    if !is_taken_without_tls(address.ip()) {
         return Err(wrong(format!(
             "{address} is neither {NODE_IPV4} nor {NODE_IPV6}: AWS's SDKs take no other, and other machines might reach it"
         )));
@@ -109,8 +109,9 @@ fn address(text: &str) -> Result<SocketAddr, ConfigError> {
     Ok(address)
 }
 
-/// Whether nobody but the node and its pods reaches `address`, and SDKs take it.
-pub(super) fn is_reached_from_the_node_alone(address: IpAddr) -> bool {
+/// Whether SDKs take `address` without TLS, and no router has a way to it. That does not wall it off: Linux answers for an address of its own on
+/// any interface, so a host on the same segment that sets up a route reaches the port. It needs a token of a pod of this node all the same.
+pub(super) fn is_taken_without_tls(address: IpAddr) -> bool {
     address.is_loopback() || address == NODE_IPV4 || address == NODE_IPV6
 }
 

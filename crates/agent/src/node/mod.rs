@@ -31,7 +31,7 @@ pub use self::{
     ready::wait_for_file,
 };
 use self::{
-    config::is_reached_from_the_node_alone,
+    config::is_taken_without_tls,
     desk::NodeDesk,
     keys::NodeKeys,
     pods::{HeldToken, MAX_PODS, NodePods, PodSources},
@@ -105,7 +105,7 @@ impl NodeAgent {
         let ready = ready.map_err(StartError::ReadyFile)?;
         let (mut sockets, mut addresses, mut failed) = (Vec::new(), Vec::new(), None);
         for address in config.listen.iter().copied() {
-            if !is_reached_from_the_node_alone(address.ip()) {
+            if !is_taken_without_tls(address.ip()) {
                 return Err(StartError::NotOfTheNode(address));
             }
             match bound(address).and_then(|socket| Ok((socket.local_addr()?, socket))) {
