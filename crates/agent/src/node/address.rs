@@ -57,7 +57,7 @@ pub enum AddressError {
 pub fn ensure(addresses: &[IpAddr]) -> Result<Vec<(IpAddr, AddressOutcome)>, AddressError> {
     let mut kernel = Kernel::new().map_err(AddressError::Read)?;
     // Before the addresses are read: IPv6 takes them from a link that goes down.
-    if kernel.is_own_link_down().map_err(AddressError::Read)? {
+    if kernel.is_down(LINK).map_err(AddressError::Read)? {
         kernel.link().map_err(AddressError::Link)?;
     }
     let there = kernel.addresses().map_err(AddressError::Read)?;
@@ -109,10 +109,10 @@ impl Kernel {
         Ok(found)
     }
 
-    /// Whether there is a link of ours that is not up.
-    fn is_own_link_down(&mut self) -> io::Result<bool> {
+    /// Whether there is a link of this name that is not up.
+    fn is_down(&mut self, name: &str) -> io::Result<bool> {
         let mut link = LinkMessage::default();
-        link.attributes.push(LinkAttribute::IfName(LINK.to_owned()));
+        link.attributes.push(LinkAttribute::IfName(name.to_owned()));
         let mut is_down = false;
         // One that there is comes with an acknowledgement after it.
         let asked = self.ask(RouteNetlinkMessage::GetLink(link), NLM_F_ACK, |answer| {
@@ -207,5 +207,22 @@ impl Kernel {
             }
         }
         Err(io::Error::other("the kernel does not come to an end"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_that_there_is_says_whether_it_is_up_and_another_one_is_not_down() {
+        let mut kernel = Kernel::new().unwrap();
+        let flags = std::fs::read_to_string("/sys/class/net/lo/flags").unwrap();
+        let flags = u32::from_str_radix(flags.trim().trim_start_matches("0x"), 16).unwrap();
+        // IFF_UP
+        assert_eq!(kernel.is_down(LOOPBACK).unwrap(), flags & 1 == 0);
+        assert!(!kernel.is_down("deputy-none").unwrap());
+        // Nothing is left of an answer.
+        assert!(kernel.addresses().is_ok());
     }
 }
