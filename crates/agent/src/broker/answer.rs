@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_old_broker_and_a_cluster_without_keys_are_told_apart_and_keys_have_an_age() {
+    fn an_old_broker_and_a_cluster_without_keys_are_told_apart_and_keys_age() {
         let said = |status: u16, age: Option<&'static str>, body: &str| {
             let age = age.map(|age| (AGE, HeaderValue::from_static(age)));
             let answer = keys(

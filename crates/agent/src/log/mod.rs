@@ -12,14 +12,14 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use self::{bounds::LineBounds, queue::LineQueue};
+use self::{bounds::LineBounds, queue::WriterQueue};
 
 /// Where log lines go. Cheap to clone.
 #[derive(Clone)]
 pub struct Log {
     out: Arc<Mutex<dyn Write + Send>>,
     /// The same, when lines go through a queue.
-    queue: Option<LineQueue>,
+    queue: Option<WriterQueue>,
     /// What all lines say.
     context: Arc<[(&'static str, String)]>,
     /// Who causes the lines, when that is one of many.
@@ -44,7 +44,7 @@ impl Log {
     /// # Errors
     /// There can be no thread.
     pub fn queued(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let queue = LineQueue::start(out, |number| {
+        let queue = WriterQueue::start(out, |number| {
             let number = number.to_string();
             text("warn", "LinesLeftOut", [("number", number.as_str())])
         })?;

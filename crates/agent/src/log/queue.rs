@@ -23,12 +23,12 @@ enum Message {
 
 /// The end of the queue that lines are put into. Each `write` is a whole line, and none waits.
 #[derive(Clone)]
-pub(super) struct LineQueue {
+pub(super) struct WriterQueue {
     lines: SyncSender<Message>,
     left_out: Arc<AtomicU64>,
 }
 
-impl LineQueue {
+impl WriterQueue {
     /// Writes to `out` from now on, in a thread that ends with the last clone.
     ///
     /// # Errors
@@ -56,7 +56,7 @@ impl LineQueue {
     }
 }
 
-impl Write for LineQueue {
+impl Write for WriterQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if self.lines.try_send(Message::Line(line.to_vec())).is_err() {
             self.left_out.fetch_add(1, Ordering::Relaxed);
@@ -118,7 +118,7 @@ mod tests {
         let (open, gate) = mpsc::channel();
         let written = Arc::new(Mutex::new(Vec::new()));
         let gate = Gate(gate, Arc::clone(&written));
-        let mut queue = LineQueue::start(gate, |number| format!("{number} left out\n")).unwrap();
+        let mut queue = WriterQueue::start(gate, |number| format!("{number} left out\n")).unwrap();
         let tries = MAX_LINES + 500;
         for number in 0..tries {
             queue.write_all(format!("{number}\n").as_bytes()).unwrap();
