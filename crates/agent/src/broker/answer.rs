@@ -9,7 +9,6 @@ use http::{
 };
 use zeroize::Zeroizing;
 
-use super::KeysAnswer;
 #[cfg(doc)]
 use crate::credential::MAX_BODY;
 use crate::problem::AgentProblem;
@@ -52,6 +51,21 @@ impl Fetched {
             Self::Credential { refresh_after, .. } | Self::NotModified { refresh_after } => *refresh_after,
         }
     }
+}
+
+/// What the broker says of the keys that tokens are verified by.
+pub enum KeysAnswer {
+    /// These.
+    Keys {
+        /// The keys.
+        keys: PublishedKeys,
+        /// How long ago the API server said so, at most.
+        age: Duration,
+    },
+    /// The cluster publishes none: the broker has to be asked about each token.
+    NotPublished,
+    /// The broker is too old to hand them on, and has to be asked as well.
+    NotHandedOn,
 }
 
 /// Why a call brought nothing.

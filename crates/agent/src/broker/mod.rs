@@ -5,7 +5,6 @@ mod answer;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use deputy_token::PublishedKeys;
 use http::{
     HeaderMap, HeaderName, Request, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, HOST, HeaderValue, IF_NONE_MATCH, USER_AGENT},
@@ -21,7 +20,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use self::answer::{AnswerBody, credential};
-pub use self::answer::{FetchError, Fetched};
+pub use self::answer::{FetchError, Fetched, KeysAnswer};
 use crate::{
     binding::SelectedBinding,
     bundle::{self, BundleDigest, KnownBundle},
@@ -90,21 +89,6 @@ impl From<PodToken> for AskerProof {
     fn from(pod: PodToken) -> Self {
         Self { pod, node: None }
     }
-}
-
-/// What the broker says of the keys that tokens are verified by.
-pub enum KeysAnswer {
-    /// These.
-    Keys {
-        /// The keys.
-        keys: PublishedKeys,
-        /// How long ago the API server said so, at most.
-        age: Duration,
-    },
-    /// The cluster publishes none: the broker has to be asked about each token.
-    NotPublished,
-    /// The broker is too old to hand them on, and has to be asked as well.
-    NotHandedOn,
 }
 
 /// Reaches the broker over HTTP/1.1 and TLS.
