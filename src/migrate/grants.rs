@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use clap::ValueEnum;
 use serde_json::Value;
 
+use super::permitted::NamespaceRules;
+
 /// What gives pods their roles today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Former {
@@ -32,13 +34,15 @@ pub struct OldGrant {
 pub struct OldGrants {
     pub grants: BTreeSet<OldGrant>,
     pub left: Vec<String>,
+    namespaces: NamespaceRules,
 }
 
 const IRSA: &str = "eks.amazonaws.com/role-arn";
 const POD_ROLE: &str = "iam.amazonaws.com/role";
 
-/// Reads the documents of exports. Objects that say nothing about roles are passed over.
-pub fn read(former: Former, documents: &[Value]) -> OldGrants {
+/// Reads the documents of exports. Objects that say nothing about roles are passed over. `prefix` is the ARN of the account's
+/// roles up to their paths.
+pub fn read(former: Former, documents: &[Value], prefix: &str) -> OldGrants {
     let mut all = OldGrants::default();
     for object in documents.iter().flat_map(objects) {
         match former {
@@ -46,10 +50,11 @@ pub fn read(former: Former, documents: &[Value]) -> OldGrants {
             Former::PodIdentity => all.association(object),
             Former::Kube2iam | Former::Kiam => {
                 all.pods(object);
-                all.namespace(object);
+                all.namespace(former, object);
             }
         }
     }
+    all.leave_what_is_refused(former, prefix);
     all
 }
 
@@ -162,16 +167,33 @@ impl OldGrants {
         self.add(text(object, "/metadata/namespace"), account, role, &title);
     }
 
-    fn namespace(&mut self, object: &Value) {
-        if text(object, "/kind") != Some("Namespace") {
+    fn namespace(&mut self, former: Former, object: &Value) {
+        let (kind, name) = (text(object, "/kind"), text(object, "/metadata/name"));
+        let (Some("Namespace"), Some(name), Some(key)) = (kind, name, NamespaceRules::key(former)) else {
             return;
+        };
+        let value = annotation(object.get("metadata"), key);
+        self.namespaces.insert(name, value);
+        if let Some(value) = value {
+            self.left.push(format!(
+                "{}: {key} is {value}; the proposed limit allows the roles that are used and no others",
+                title(object)
+            ));
         }
-        for key in ["iam.amazonaws.com/permitted", "iam.amazonaws.com/allowed-roles"] {
-            if let Some(value) = annotation(object.get("metadata"), key) {
-                self.left.push(format!(
-                    "{}: {key} is {value}; the proposed limit allows the roles that are used and no others",
-                    title(object)
-                ));
+    }
+
+    /// What a namespace does not allow its pods do not have today.
+    fn leave_what_is_refused(&mut self, former: Former, prefix: &str) {
+        for grant in std::mem::take(&mut self.grants) {
+            match self.namespaces.refusal(former, &grant, prefix) {
+                Some(why) => {
+                    let (namespace, account) = (&grant.namespace, &grant.service_account);
+                    self.left
+                        .push(format!("ServiceAccount {namespace}/{account}: {why}"));
+                }
+                None => {
+                    self.grants.insert(grant);
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! `deputy migrate`: objects that take the place of what gives pods their roles today. Nothing is applied.
 
 mod grants;
+mod permitted;
 mod plan;
 mod roles;
 
@@ -57,7 +58,8 @@ pub fn run(arguments: &MigrateArguments) -> CommandResult {
     )?;
     let account = arguments.account.read()?;
     let roles = OldRoles::read(&documents(&arguments.roles)?);
-    let grants = grants::read(arguments.former, &documents(&arguments.exports)?);
+    let prefix = format!("arn:{}:iam::{}:role/", account.partition, account.id);
+    let grants = grants::read(arguments.former, &documents(&arguments.exports)?, &prefix);
     if grants.grants.is_empty() && grants.left.is_empty() {
         return Err(Failure::input("the exports give no ServiceAccount a role"));
     }

@@ -144,3 +144,26 @@ fn exports_without_a_grant_are_refused() {
         twice.err
     );
 }
+
+#[test]
+fn what_kiam_and_kube2iam_refuse_a_namespace_is_not_proposed() {
+    for (former, key) in [("kiam", "permitted"), ("kube2iam", "allowed-roles")] {
+        let done = migrate(former, "pods.yaml", &["details.json"], &[]);
+        assert_eq!(done.code, 0, "{}", done.err);
+        let said = [
+            format!(
+                "ServiceAccount dev/default: it is not given autoscaler today: Namespace dev has no iam.amazonaws.com/{key}\n"
+            ),
+            format!(
+                "ServiceAccount payments/uploader: it is not given arn:aws:iam::123456789012:role/autoscaler today: iam.amazonaws.com/{key} of"
+            ),
+        ];
+        for said in said {
+            assert!(done.err.contains(&said), "{former}: {}", done.err);
+        }
+        assert!(!done.out.contains("namespace: dev"), "{}", done.out);
+        let of_payments = manifests(&done.out).into_iter();
+        let mut of_payments = of_payments.filter(|manifest| manifest.contains("namespace: payments"));
+        assert!(of_payments.all(|manifest| !manifest.contains("autoscaler")));
+    }
+}
