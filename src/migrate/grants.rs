@@ -27,6 +27,23 @@ pub struct OldGrant {
     pub service_account: String,
     /// An ARN; of kube2iam and kiam also a name.
     pub role: String,
+    pub way: OldWay,
+}
+
+/// How pods become their role: what its trust policy is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OldWay {
+    /// With a token of their cluster's.
+    Token { audience: String },
+    /// By EKS.
+    Association {
+        /// The association's.
+        arn: Option<String>,
+        /// Whether EKS sets its tags.
+        is_tagged: bool,
+    },
+    /// By a role of the nodes or of kiam's server: which one no export says.
+    Node,
 }
 
 /// The grants of all exports, and what of them can't be carried over.
@@ -86,13 +103,20 @@ fn title(object: &Value) -> String {
 }
 
 impl OldGrants {
-    fn add(&mut self, namespace: Option<&str>, service_account: &str, role: &str, title: &str) {
+    fn add(
+        &mut self,
+        (namespace, service_account): (Option<&str>, &str),
+        role: &str,
+        way: OldWay,
+        title: &str,
+    ) {
         match namespace {
             Some(namespace) => {
                 self.grants.insert(OldGrant {
                     namespace: namespace.to_owned(),
                     service_account: service_account.to_owned(),
                     role: role.to_owned(),
+                    way,
                 });
             }
             None => self.left.push(format!("{title}: it says no namespace")),
@@ -116,7 +140,11 @@ impl OldGrants {
                 self.left.push(message);
             }
         }
-        self.add(text(object, "/metadata/namespace"), name, role, &title);
+        let audience = annotation(metadata, "eks.amazonaws.com/audience").unwrap_or("sts.amazonaws.com");
+        let way = OldWay::Token {
+            audience: audience.to_owned(),
+        };
+        self.add((text(object, "/metadata/namespace"), name), role, way, &title);
     }
 
     fn association(&mut self, object: &Value) {
@@ -134,8 +162,13 @@ impl OldGrants {
             );
             return self.left.push(message);
         }
+        let arn = text(of, "/associationArn").or_else(|| text(object, "/status/ackResourceMetadata/arn"));
+        let way = OldWay::Association {
+            arn: arn.map(str::to_owned),
+            is_tagged: of.get("disableSessionTags") != Some(&Value::Bool(true)),
+        };
         match first(["roleArn", "roleARN"]) {
-            Some(role) => self.add(Some(namespace), account, role, &title),
+            Some(role) => self.add((Some(namespace), account), role, way, &title),
             None => self.left.push(format!(
                 "{title}: the export does not say its role; `aws eks describe-pod-identity-association` does"
             )),
@@ -164,7 +197,8 @@ impl OldGrants {
             self.left.push(message);
         }
         let account = text(template, "/spec/serviceAccountName").unwrap_or("default");
-        self.add(text(object, "/metadata/namespace"), account, role, &title);
+        let subject = (text(object, "/metadata/namespace"), account);
+        self.add(subject, role, OldWay::Node, &title);
     }
 
     fn namespace(&mut self, former: Former, object: &Value) {

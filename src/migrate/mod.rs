@@ -3,7 +3,9 @@
 mod grants;
 mod permitted;
 mod plan;
+mod policies;
 mod roles;
+mod trust;
 
 use std::path::PathBuf;
 

@@ -119,6 +119,7 @@ fn fits(glob: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::migrate::grants::OldWay;
 
     const PREFIX: &str = "arn:aws:iam::123456789012:role/";
 
@@ -131,6 +132,7 @@ mod tests {
             namespace: "dev".to_owned(),
             service_account: "app".to_owned(),
             role: role.to_owned(),
+            way: OldWay::Node,
         };
         rules.refusal(former, &grant, PREFIX)
     }

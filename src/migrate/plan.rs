@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use deputy_delegation::{NamespaceName, RoleArn, model::Account};
-use deputy_policy::{
-    Candidate, Containment, Document, Effect, PolicyKind, Statement, Version, contains, escalation,
-};
+use deputy_policy::{Candidate, Containment, Document, contains, escalation};
 use serde_json::{Map, Value, json};
 
 use super::{
-    grants::OldGrants,
+    grants::{OldGrant, OldGrants, OldWay},
+    policies::{KnownPolicies, union},
     roles::{OldRole, OldRoles},
+    trust,
 };
 use crate::{accounts::parsed_limit, distinct::distinct};
 
@@ -52,7 +52,13 @@ pub fn plan(grants: OldGrants, roles: &OldRoles, account: &Account, form: RoleFo
         let subject = format!("ServiceAccount {}/{}", grant.namespace, grant.service_account);
         let placed = NamespaceName::new(grant.namespace.as_str())
             .map_err(|error| error.to_string())
-            .and_then(|namespace| Ok((namespace, arn_of(&grant.role, roles, account)?)));
+            .and_then(|namespace| Ok((namespace, arn_of(&grant.role, roles, account)?)))
+            .and_then(|(namespace, role)| {
+                let refusal = roles
+                    .trust(&role)
+                    .and_then(|trust| trust::refusal(trust, &role, grant));
+                refusal.map_or(Ok((namespace, role)), Err)
+            });
         match placed {
             Ok((namespace, role)) => {
                 let of_role = of_namespace.entry(namespace).or_default().entry(role);
@@ -61,6 +67,10 @@ pub fn plan(grants: OldGrants, roles: &OldRoles, account: &Account, form: RoleFo
             Err(why) => proposal.left.push(format!("{subject}: {why}")),
         }
     }
+    let carried: BTreeSet<&RoleArn> = of_namespace.values().flat_map(BTreeMap::keys).collect();
+    proposal
+        .left
+        .extend(unseen_trust(&grants.grants, &carried, roles));
     for (namespace, granted) in &of_namespace {
         let space = Space {
             namespace,
@@ -71,6 +81,21 @@ pub fn plan(grants: OldGrants, roles: &OldRoles, account: &Account, form: RoleFo
         space.propose(granted, &mut proposal);
     }
     proposal
+}
+
+/// The trust policies that were not looked at.
+fn unseen_trust(grants: &BTreeSet<OldGrant>, carried: &BTreeSet<&RoleArn>, roles: &OldRoles) -> Vec<String> {
+    if grants.iter().all(|grant| grant.way == OldWay::Node) {
+        let which =
+            "trust policies were not looked at: the exports do not say which role of the nodes becomes these";
+        return carried.first().map(|_| which.to_owned()).into_iter().collect();
+    }
+    let unseen = carried.iter().filter(|arn| roles.trust(arn).is_none());
+    unseen
+        .map(|arn| {
+            format!("role {arn}: the files do not have its trust policy, so who becomes it today was not looked at")
+        })
+        .collect()
 }
 
 /// The ARN of what is written in an annotation.
@@ -107,20 +132,13 @@ struct Space<'a> {
     roles: &'a OldRoles,
 }
 
-/// What is known of a role's policies: each parsed, by what it is called.
-struct KnownPolicies {
-    documents: Vec<Document>,
-    /// Why they are not all.
-    gaps: Vec<String>,
-}
-
 impl Space<'_> {
     fn propose(&self, granted: &BTreeMap<RoleArn, BTreeSet<String>>, proposal: &mut Proposal) {
         let names: Vec<&str> = granted.keys().map(RoleArn::name).collect();
         let mut objects = Vec::new();
         let (mut carried, mut documents, mut is_known) = (Vec::new(), Vec::new(), true);
         for ((arn, accounts), name) in granted.iter().zip(distinct(&names, label)) {
-            let known = self.known(arn);
+            let known = KnownPolicies::of(arn, self.roles);
             let gaps = known.gaps.iter();
             proposal.left.extend(gaps.map(|gap| format!("role {arn}: {gap}")));
             is_known &= known.gaps.is_empty();
@@ -148,37 +166,6 @@ impl Space<'_> {
             )),
         }
         proposal.objects.extend(objects);
-    }
-
-    /// The policies of a role that the files have.
-    fn known(&self, arn: &RoleArn) -> KnownPolicies {
-        let mut known = KnownPolicies {
-            documents: Vec::new(),
-            gaps: Vec::new(),
-        };
-        let Some(role) = self.roles.get(arn) else {
-            known.gaps.push("the files do not have it".to_owned());
-            return known;
-        };
-        if !role.is_whole && role.inline.is_empty() {
-            known.gaps.push("the files do not have its policies".to_owned());
-        }
-        let inline = role
-            .inline
-            .iter()
-            .map(|(name, document)| (format!("policy {name}"), Some(document)));
-        let attached = role
-            .attached
-            .iter()
-            .map(|arn| (format!("policy {arn}"), self.roles.managed.get(arn)));
-        for (title, document) in inline.chain(attached) {
-            match document.map(read) {
-                Some(Ok(document)) => known.documents.push(document),
-                Some(Err(why)) => known.gaps.push(format!("{title}: {why}")),
-                None => known.gaps.push(format!("{title}: the files do not have it")),
-            }
-        }
-        known
     }
 
     fn existing(&self, arn: &RoleArn, name: &str) -> ProposedObject {
@@ -353,37 +340,6 @@ impl Space<'_> {
 }
 
 const PARTS: &str = "Of this role the files have the policies of single answers: `aws iam get-account-authorization-details` has all.";
-
-/// A policy of a role; the CLI prints it as JSON.
-fn read(document: &Value) -> Result<Document, String> {
-    let document =
-        Document::from_value(document, PolicyKind::Identity).map_err(|errors| errors.to_string())?;
-    let is_old = document.version() == Version::V2008;
-    if is_old && document.to_json().contains("${") {
-        return Err(
-            "it is of 2008, where ${…} is no variable; in a ceiling of today it would be one".to_owned(),
-        );
-    }
-    Ok(document)
-}
-
-/// All that the documents allow, each statement once and without its name.
-fn union<'d>(documents: impl Iterator<Item = &'d Document>) -> Result<Document, String> {
-    let mut statements: Vec<Statement> = Vec::new();
-    for statement in documents.flat_map(Document::statements) {
-        let statement = Statement {
-            sid: None,
-            ..statement.clone()
-        };
-        if statement.effect == Effect::Allow && !statements.contains(&statement) {
-            statements.push(statement);
-        }
-    }
-    if statements.is_empty() {
-        return Err("its roles allow nothing".to_owned());
-    }
-    Document::new(Version::V2012, statements, PolicyKind::Boundary).map_err(|errors| errors.to_string())
-}
 
 /// A name that Kubernetes takes: `Payments_Uploader` is `payments-uploader`.
 fn label(name: &str) -> String {

@@ -13,6 +13,8 @@ pub struct OldRole {
     /// ARNs of managed policies.
     pub attached: Vec<String>,
     pub boundary: Option<String>,
+    /// Who becomes it.
+    pub trust: Option<Value>,
     /// Seconds.
     pub longest_session: Option<u64>,
     /// Whether the files have all of its policies: the account's details do, the other answers are parts.
@@ -97,6 +99,7 @@ impl OldRoles {
         role.boundary = value
             .get("PermissionsBoundary")
             .and_then(|boundary| string(boundary, "PermissionsBoundaryArn"));
+        role.trust = value.get("AssumeRolePolicyDocument").cloned();
         role.longest_session = value.get("MaxSessionDuration").and_then(Value::as_u64);
         role.is_whole |= is_whole;
     }
@@ -104,6 +107,11 @@ impl OldRoles {
     /// The role of this ARN.
     pub fn get(&self, arn: &RoleArn) -> Option<&OldRole> {
         self.roles.get(arn)
+    }
+
+    /// The trust policy of this role.
+    pub fn trust(&self, arn: &RoleArn) -> Option<&Value> {
+        self.get(arn)?.trust.as_ref()
     }
 
     /// The ARN of the one role of this name, or path and name.

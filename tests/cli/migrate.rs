@@ -167,3 +167,18 @@ fn what_kiam_and_kube2iam_refuse_a_namespace_is_not_proposed() {
         assert!(of_payments.all(|manifest| !manifest.contains("autoscaler")));
     }
 }
+#[test]
+fn whom_a_trust_policy_does_not_name_gets_no_role() {
+    let irsa = migrate("irsa", "serviceaccounts.yaml", &["details.json"], &[]);
+    let curious = "ServiceAccount kube-system/curious: it does not become arn:aws:iam::123456789012:role/autoscaler today: \
+                   the role's trust policy does not allow it to system:serviceaccount:kube-system:curious";
+    assert!(irsa.err.contains(curious), "{}", irsa.err);
+    assert!(!irsa.out.contains("name: curious"), "{}", irsa.out);
+    let unseen = "role arn:aws:iam::123456789012:role/notary: the files do not have its trust policy, so who becomes it today was not looked at";
+    assert!(irsa.err.contains(unseen), "{}", irsa.err);
+    let eks = migrate("pod-identity", "associations.json", &["details.json"], &[]);
+    let refused = "ServiceAccount kube-system/cluster-autoscaler: it does not become arn:aws:iam::123456789012:role/autoscaler today: \
+                   the role's trust policy does not allow it to pods.eks.amazonaws.com";
+    assert!(eks.err.contains(refused), "{}", eks.err);
+    assert!(!eks.out.contains("name: cluster-autoscaler"), "{}", eks.out);
+}

@@ -1,0 +1,78 @@
+//! What is known of the policies of former roles, and what they allow together.
+
+use deputy_delegation::RoleArn;
+use deputy_policy::{Document, Effect, PolicyKind, Statement, Version};
+use serde_json::Value;
+
+use super::roles::OldRoles;
+
+/// What is known of a role's policies: each parsed, by what it is called.
+pub struct KnownPolicies {
+    pub documents: Vec<Document>,
+    /// Why they are not all.
+    pub gaps: Vec<String>,
+}
+
+impl KnownPolicies {
+    /// The policies of a role that the files have.
+    pub fn of(arn: &RoleArn, roles: &OldRoles) -> Self {
+        let mut known = Self {
+            documents: Vec::new(),
+            gaps: Vec::new(),
+        };
+        let Some(role) = roles.get(arn) else {
+            known.gaps.push("the files do not have it".to_owned());
+            return known;
+        };
+        if !role.is_whole && role.inline.is_empty() {
+            known.gaps.push("the files do not have its policies".to_owned());
+        }
+        let inline = role
+            .inline
+            .iter()
+            .map(|(name, document)| (format!("policy {name}"), Some(document)));
+        let attached = role
+            .attached
+            .iter()
+            .map(|arn| (format!("policy {arn}"), roles.managed.get(arn)));
+        for (title, document) in inline.chain(attached) {
+            match document.map(read) {
+                Some(Ok(document)) => known.documents.push(document),
+                Some(Err(why)) => known.gaps.push(format!("{title}: {why}")),
+                None => known.gaps.push(format!("{title}: the files do not have it")),
+            }
+        }
+        known
+    }
+}
+
+/// A policy of a role; the CLI prints it as JSON.
+fn read(document: &Value) -> Result<Document, String> {
+    let document =
+        Document::from_value(document, PolicyKind::Identity).map_err(|errors| errors.to_string())?;
+    let is_old = document.version() == Version::V2008;
+    if is_old && document.to_json().contains("${") {
+        return Err(
+            "it is of 2008, where ${…} is no variable; in a ceiling of today it would be one".to_owned(),
+        );
+    }
+    Ok(document)
+}
+
+/// All that the documents allow, each statement once and without its name.
+pub fn union<'d>(documents: impl Iterator<Item = &'d Document>) -> Result<Document, String> {
+    let mut statements: Vec<Statement> = Vec::new();
+    for statement in documents.flat_map(Document::statements) {
+        let statement = Statement {
+            sid: None,
+            ..statement.clone()
+        };
+        if statement.effect == Effect::Allow && !statements.contains(&statement) {
+            statements.push(statement);
+        }
+    }
+    if statements.is_empty() {
+        return Err("its roles allow nothing".to_owned());
+    }
+    Document::new(Version::V2012, statements, PolicyKind::Boundary).map_err(|errors| errors.to_string())
+}
