@@ -136,26 +136,32 @@ impl Space<'_> {
     fn propose(&self, granted: &BTreeMap<RoleArn, BTreeSet<String>>, proposal: &mut Proposal) {
         let names: Vec<&str> = granted.keys().map(RoleArn::name).collect();
         let mut objects = Vec::new();
-        let (mut carried, mut documents, mut is_known) = (Vec::new(), Vec::new(), true);
+        let (mut carried, mut documents) = (Vec::new(), Vec::new());
+        let (mut is_known, mut is_within) = (true, true);
         for ((arn, accounts), name) in granted.iter().zip(distinct(&names, label)) {
             let known = KnownPolicies::of(arn, self.roles);
             let gaps = known.gaps.iter();
             proposal.left.extend(gaps.map(|gap| format!("role {arn}: {gap}")));
-            is_known &= known.gaps.is_empty();
+            proposal
+                .left
+                .extend(known.beyond.iter().map(|why| format!("role {arn}: {why}")));
             let role = match self.form {
                 RoleForm::Existing => Some(self.existing(arn, &name)),
                 RoleForm::New => self.made(arn, &name, &known, &mut proposal.left),
             };
             let Some(role) = role else { continue };
+            is_known &= known.gaps.is_empty();
+            is_within &= known.beyond.is_none();
             objects.push(role);
             objects.extend(self.bindings(&name, accounts));
             documents.push((arn, known.documents));
             carried.push(arn);
         }
         self.say_several(granted, &mut proposal.left);
-        let limit = match is_known {
-            true => self.limit(&carried, &documents),
-            false => Err("not all policies of its roles are known".to_owned()),
+        let limit = match (is_known, is_within) {
+            (true, true) => self.limit(&carried, &documents),
+            (false, _) => Err("not all policies of its roles are known".to_owned()),
+            (true, false) => Err("it would be wider than the boundary of a role".to_owned()),
         };
         match limit {
             Ok(limit) => proposal.objects.push(limit),
@@ -192,7 +198,10 @@ impl Space<'_> {
         known: &KnownPolicies,
         left: &mut Vec<String>,
     ) -> Option<ProposedObject> {
-        let role = self.roles.get(arn).filter(|_| known.gaps.is_empty())?;
+        let role = self.roles.get(arn)?;
+        if !known.gaps.is_empty() || known.beyond.is_some() {
+            return None;
+        }
         if role.inline.is_empty() && role.attached.is_empty() {
             left.push(format!(
                 "role {arn}: it has no policies, so there is nothing to make"
@@ -201,7 +210,7 @@ impl Space<'_> {
         }
         if let Some(boundary) = &role.boundary {
             left.push(format!(
-                "role {arn}: its boundary {boundary}; the boundary of the limit takes its place"
+                "role {arn}: its boundary {boundary}, which cuts off nothing of its policies today; the boundary of the limit takes its place"
             ));
         }
         let mut comments = vec![format!(

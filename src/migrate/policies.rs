@@ -1,16 +1,18 @@
 //! What is known of the policies of former roles, and what they allow together.
 
 use deputy_delegation::RoleArn;
-use deputy_policy::{Document, Effect, PolicyKind, Statement, Version};
+use deputy_policy::{Candidate, Containment, Document, Effect, PolicyKind, Statement, Version, contains};
 use serde_json::Value;
 
-use super::roles::OldRoles;
+use super::roles::{OldRole, OldRoles};
 
 /// What is known of a role's policies: each parsed, by what it is called.
 pub struct KnownPolicies {
     pub documents: Vec<Document>,
     /// Why they are not all.
     pub gaps: Vec<String>,
+    /// Why a limit of all that they allow would be wider than the role, which has a boundary.
+    pub beyond: Option<String>,
 }
 
 impl KnownPolicies {
@@ -19,6 +21,7 @@ impl KnownPolicies {
         let mut known = Self {
             documents: Vec::new(),
             gaps: Vec::new(),
+            beyond: None,
         };
         let Some(role) = roles.get(arn) else {
             known.gaps.push("the files do not have it".to_owned());
@@ -42,14 +45,43 @@ impl KnownPolicies {
                 None => known.gaps.push(format!("{title}: the files do not have it")),
             }
         }
+        if known.gaps.is_empty() {
+            known.beyond = beyond_boundary(role, &known.documents, roles);
+        }
         known
     }
 }
 
+/// What would be wider than the boundary. Denys of the policies do not count: the limit does not have them.
+fn beyond_boundary(role: &OldRole, documents: &[Document], roles: &OldRoles) -> Option<String> {
+    let arn = role.boundary.as_ref()?;
+    // Of nothing a boundary cuts off nothing.
+    let allowed = union(documents.iter()).ok()?;
+    let why = match roles
+        .managed
+        .get(arn)
+        .map(|boundary| parse(boundary, PolicyKind::Boundary))
+    {
+        None => format!("the files do not have its boundary {arn}"),
+        Some(Err(why)) => format!("its boundary {arn} can't be read: {why}"),
+        Some(Ok(boundary)) => match contains(&Candidate::new(&[&allowed]), &boundary) {
+            Containment::Contained(_) => return None,
+            Containment::Exceeds(witness) => {
+                format!("its boundary {arn} allows less than its policies: {witness}")
+            }
+            Containment::Unknown(reason) => {
+                format!("its policies can't be compared with its boundary {arn}: {reason}")
+            }
+        },
+    };
+    Some(format!(
+        "{why}; in a limit made of its policies what the boundary cuts off would be allowed"
+    ))
+}
+
 /// A policy of a role; the CLI prints it as JSON.
 fn read(document: &Value) -> Result<Document, String> {
-    let document =
-        Document::from_value(document, PolicyKind::Identity).map_err(|errors| errors.to_string())?;
+    let document = parse(document, PolicyKind::Identity)?;
     let is_old = document.version() == Version::V2008;
     if is_old && document.to_json().contains("${") {
         return Err(
@@ -57,6 +89,10 @@ fn read(document: &Value) -> Result<Document, String> {
         );
     }
     Ok(document)
+}
+
+fn parse(document: &Value, kind: PolicyKind) -> Result<Document, String> {
+    Document::from_value(document, kind).map_err(|errors| errors.to_string())
 }
 
 /// All that the documents allow, each statement once and without its name.

@@ -182,3 +182,51 @@ fn whom_a_trust_policy_does_not_name_gets_no_role() {
     assert!(eks.err.contains(refused), "{}", eks.err);
     assert!(!eks.out.contains("name: cluster-autoscaler"), "{}", eks.out);
 }
+/// A ServiceAccount `payments/app` with `role/app` of `policy`, and of `boundary` where there is one.
+fn one_role(name: &str, policy: &str, boundary: Option<&str>, more: &[&str]) -> Done {
+    let arn = "arn:aws:iam::123456789012";
+    let policies = boundary.map_or_else(String::new, |document| {
+        format!(
+            r#"{{"Arn": "{arn}:policy/edge", "PolicyVersionList": [{{"IsDefaultVersion": true, "Document": {document}}}]}}"#
+        )
+    });
+    let trust = format!(
+        r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity", "Principal": {{"Federated": "{arn}:oidc-provider/example.com"}}}}}}"#
+    );
+    let details = format!(
+        r#"{{"RoleDetailList": [{{"Arn": "{arn}:role/app", "RoleName": "app", "AssumeRolePolicyDocument": {trust},
+            "RolePolicyList": [{{"PolicyName": "own", "PolicyDocument": {policy}}}],
+            "PermissionsBoundary": {{"PermissionsBoundaryArn": "{arn}:policy/edge"}}}}], "Policies": [{policies}]}}"#
+    );
+    let details = File::new(&format!("{name}-details.json"), details);
+    let account = format!(
+        r#"{{"kind": "ServiceAccount", "metadata": {{"name": "app", "namespace": "payments", "annotations": {{"eks.amazonaws.com/role-arn": "{arn}:role/app"}}}}}}"#
+    );
+    let files = ["migrate", "irsa", "-", "-f", ACCOUNT, "--roles", details.path()];
+    deputy(&[&files, more].concat(), &account)
+}
+
+fn allowing(actions: &str) -> String {
+    format!(
+        r#"{{"Version": "2012-10-17", "Statement": {{"Effect": "Allow", "Action": {actions}, "Resource": "*"}}}}"#
+    )
+}
+
+#[test]
+fn no_limit_allows_what_a_boundary_cuts_off() {
+    let new: &[&str] = &["--as", "new"];
+    let all = allowing(r#""sqs:*""#);
+    let (narrow, wide) = (allowing(r#""sqs:SendMessage""#), allowing(r#"["sqs:*", "s3:*"]"#));
+    let cut = "what the boundary cuts off would be allowed";
+    for boundary in [Some(narrow.as_str()), None] {
+        let made = one_role("cut-new", &all, boundary, new);
+        assert!(made.err.contains(cut), "{}", made.err);
+        assert!(!made.out.contains("\nkind: "), "{}", made.out);
+        let kept = one_role("cut-existing", &all, boundary, &[]);
+        assert!(kept.err.contains(cut), "{}", kept.err);
+        assert!(kept.out.contains("kind: AWSRole\n") && !kept.out.contains("kind: DelegationLimit"));
+    }
+    let within = one_role("within", &all, Some(&wide), new);
+    assert!(within.out.contains("kind: DelegationLimit"), "{}", within.err);
+    assert!(within.err.contains("which cuts off nothing"), "{}", within.err);
+}
