@@ -139,6 +139,7 @@ impl Space<'_> {
         let (mut carried, mut documents) = (Vec::new(), Vec::new());
         let (mut is_known, mut is_within) = (true, true);
         for ((arn, accounts), name) in granted.iter().zip(distinct(&names, label)) {
+            let name = self.of_account(&name);
             let known = KnownPolicies::of(arn, self.roles);
             let gaps = known.gaps.iter();
             proposal.left.extend(gaps.map(|gap| format!("role {arn}: {gap}")));
@@ -172,6 +173,12 @@ impl Space<'_> {
             )),
         }
         proposal.objects.extend(objects);
+    }
+
+    /// Each run has one account, and what it proposes stands beside the proposals of others. `name` has no dot: no two
+    /// accounts make the same of it.
+    fn of_account(&self, name: &str) -> String {
+        format!("{name}.{}", self.account.name)
     }
 
     fn existing(&self, arn: &RoleArn, name: &str) -> ProposedObject {
@@ -335,7 +342,7 @@ impl Space<'_> {
         let object = json!({
             "apiVersion": "deputy.dev/v1alpha1",
             "kind": "DelegationLimit",
-            "metadata": {"name": format!("migrated-{}", self.namespace)},
+            "metadata": {"name": self.of_account(&format!("migrated-{}", self.namespace))},
             "spec": spec,
         });
         parsed_limit(&object)?;

@@ -230,3 +230,42 @@ fn no_limit_allows_what_a_boundary_cuts_off() {
     assert!(within.out.contains("kind: DelegationLimit"), "{}", within.err);
     assert!(within.err.contains("which cuts off nothing"), "{}", within.err);
 }
+#[test]
+fn what_is_proposed_for_two_accounts_stands_together() {
+    let accounts = r#"{"items": [
+        {"kind": "ServiceAccount", "metadata": {"name": "one", "namespace": "payments",
+            "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::123456789012:role/app"}}},
+        {"kind": "ServiceAccount", "metadata": {"name": "two", "namespace": "payments",
+            "annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::210987654321:role/app"}}}]}"#;
+    let of = |id: &str, name: &str, more: &[&str]| {
+        let account = format!(
+            "apiVersion: deputy.dev/v1alpha1\nkind: AWSAccount\nmetadata: {{name: {name}}}\nspec:\n  accountID: \"{id}\"\n  \
+             partition: aws\n  region: eu-west-1\n  issuer: {{principalARN: \"arn:aws:iam::{id}:role/deputy-broker\"}}\n"
+        );
+        let account = File::new(&format!("two-{name}.yaml"), account);
+        let policy = allowing(r#""sqs:SendMessage""#);
+        let details = format!(
+            r#"{{"RoleDetailList": [{{"Arn": "arn:aws:iam::{id}:role/app", "RolePolicyList": [{{"PolicyName": "own", "PolicyDocument": {policy}}}]}}]}}"#
+        );
+        let details = File::new(&format!("two-{name}.json"), details);
+        let files = [
+            "migrate",
+            "irsa",
+            "-",
+            "-f",
+            account.path(),
+            "--roles",
+            details.path(),
+        ];
+        let done = deputy(&[&files, more].concat(), accounts);
+        assert_eq!(done.code, 0, "{}", done.err);
+        (account, File::new(&format!("two-{name}-out.yaml"), done.out))
+    };
+    for form in ["existing", "new"] {
+        let first = of("123456789012", "production", &["--as", form]);
+        let second = of("210987654321", "staging", &["--as", form]);
+        let files = [&first.0, &first.1, &second.0, &second.1].map(File::path);
+        let done = deputy(&[&["check"], files.as_slice()].concat(), "");
+        assert_eq!(done.code, 0, "{}{}", done.out, done.err);
+    }
+}
