@@ -150,7 +150,15 @@ impl Space<'_> {
                 RoleForm::Existing => Some(self.existing(arn, &name)),
                 RoleForm::New => self.made(arn, &name, &known, &mut proposal.left),
             };
-            let Some(role) = role else { continue };
+            let Some(role) = role else {
+                let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
+                proposal.left.push(format!(
+                    "role {arn}: no role is proposed; its ServiceAccounts {} of namespace {} are left as they are",
+                    accounts.join(", "),
+                    self.namespace
+                ));
+                continue;
+            };
             is_known &= known.gaps.is_empty();
             is_within &= known.beyond.is_none();
             objects.push(role);

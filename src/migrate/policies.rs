@@ -81,18 +81,35 @@ fn beyond_boundary(role: &OldRole, documents: &[Document], roles: &OldRoles) -> 
 
 /// A policy of a role; the CLI prints it as JSON.
 fn read(document: &Value) -> Result<Document, String> {
-    let document = parse(document, PolicyKind::Identity)?;
-    let is_old = document.version() == Version::V2008;
-    if is_old && document.to_json().contains("${") {
+    if is_old(document) && document.to_string().contains("${") {
         return Err(
-            "it is of 2008, where ${…} is no variable; in a ceiling of today it would be one".to_owned(),
+            "it is of 2008, where ${…} is no variable; in a policy of today it would be one".to_owned(),
         );
     }
-    Ok(document)
+    parse(document, PolicyKind::Identity)
 }
 
 fn parse(document: &Value, kind: PolicyKind) -> Result<Document, String> {
     Document::from_value(document, kind).map_err(|errors| errors.to_string())
+}
+
+/// Whether a policy is in the language of 2008, which AWS reads it in, too, where it says no version.
+fn is_old(document: &Value) -> bool {
+    document.is_object()
+        && document
+            .get("Version")
+            .is_none_or(|version| version == "2008-10-17")
+}
+
+/// A policy in the language of today: without `${`, which is a variable in this one alone, it means the same.
+pub fn of_today(mut document: Value) -> Value {
+    if is_old(&document)
+        && !document.to_string().contains("${")
+        && let Some(members) = document.as_object_mut()
+    {
+        members.insert("Version".to_owned(), "2012-10-17".into());
+    }
+    document
 }
 
 /// All that the documents allow, each statement once and without its name.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use deputy_delegation::RoleArn;
 use serde_json::Value;
 
+use super::policies::of_today;
+
 /// One IAM role, as far as the files say.
 #[derive(Debug, Default)]
 pub struct OldRole {
@@ -67,7 +69,7 @@ impl OldRoles {
             let document = versions.into_iter().flatten().find(is_default);
             let document = document.and_then(|version| version.get("Document"));
             if let (Some(arn), Some(document)) = (string(policy, "Arn"), document) {
-                self.managed.insert(arn, document.clone());
+                self.managed.insert(arn, of_today(document.clone()));
             }
         }
         if let Some(role) = document.get("Role") {
@@ -78,7 +80,7 @@ impl OldRoles {
             string(document, "PolicyName"),
             document.get("PolicyDocument"),
         ) {
-            self.inline.push((role, name, policy.clone()));
+            self.inline.push((role, name, of_today(policy.clone())));
         }
     }
 
@@ -91,7 +93,7 @@ impl OldRoles {
         for policy in items("RolePolicyList") {
             if let (Some(name), Some(document)) = (string(policy, "PolicyName"), policy.get("PolicyDocument"))
             {
-                role.inline.insert(name, document.clone());
+                role.inline.insert(name, of_today(document.clone()));
             }
         }
         role.attached

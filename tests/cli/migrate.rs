@@ -269,3 +269,27 @@ fn what_is_proposed_for_two_accounts_stands_together() {
         assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     }
 }
+#[test]
+fn a_policy_of_2008_is_taken_as_one_of_today_where_it_means_the_same() {
+    let wide = allowing(r#"["sqs:*", "s3:*"]"#);
+    let of = |version: &str, resource: &str| {
+        let policy = format!(
+            r#"{{{version} "Statement": {{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "{resource}"}}}}"#
+        );
+        one_role("old", &policy, Some(&wide), &["--as", "new"])
+    };
+    for version in [r#""Version": "2008-10-17","#, ""] {
+        let done = of(version, "arn:aws:s3:::productionapp/*");
+        assert!(done.out.contains("kind: AWSRole\n"), "{}", done.err);
+        assert!(!done.out.contains("2008"), "{}", done.out);
+        let other = of(version, "arn:aws:s3:::productionapp/${aws:username}/*");
+        assert!(!other.out.contains("kind: AWSRole\n"), "{}", other.out);
+        assert!(
+            other.err.contains("it is of 2008, where ${…} is no variable"),
+            "{}",
+            other.err
+        );
+        let left = "role arn:aws:iam::123456789012:role/app: no role is proposed; its ServiceAccounts app of namespace payments are left as they are";
+        assert!(other.err.contains(left), "{}", other.err);
+    }
+}
