@@ -57,13 +57,21 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
 /// # Errors
 /// When it can't be read, has more than [`MAX_FILE_BYTES`], or is not UTF-8 without byte order mark.
 pub fn read(path: &Path) -> Result<String, Failure> {
+    read_up_to(path, MAX_FILE_BYTES)
+}
+
+/// The whole of `path`, at most so many bytes.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_up_to(path: &Path, most: u64) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     open(path)?
-        .take(MAX_FILE_BYTES + 1)
+        .take(most + 1)
         .read_to_end(&mut bytes)
         .map_err(|e| failed(path, &e))?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        let message = format!("more than {MAX_FILE_BYTES} bytes, which is the most that is read of a file");
+    if bytes.len() as u64 > most {
+        let message = format!("more than {most} bytes, which is the most that is read of a file");
         return Err(failed(path, &message));
     }
     match text::decode(&bytes) {

@@ -65,12 +65,23 @@ const HIDING: [char; 4] = ['\u{85}', '\u{2028}', '\u{2029}', '\u{feff}'];
 /// The most that aliases may stand for, in values.
 const MAX_REPLAYED: usize = 100_000;
 
+/// The most values in one text, where nothing else is said.
+pub const MAX_VALUES: usize = 250_000;
+
 /// Every document of a text; empty ones are left out.
 ///
 /// # Errors
-/// What is not YAML, nests more than 64 deep, or has more than 250,000 values or 100,000 by way of aliases; and characters
-/// that end a line in YAML 1.1, which `kubectl` reads, and not here: they would hide a line in a comment.
+/// What is not YAML, nests more than 64 deep, or has more than [`MAX_VALUES`] values or 100,000 by way of aliases; and
+/// characters that end a line in YAML 1.1, which `kubectl` reads, and not here: they would hide a line in a comment.
 pub fn read(text: &str) -> Result<Vec<YamlNode>, YamlError> {
+    read_up_to(text, MAX_VALUES)
+}
+
+/// The same with at most so many values.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_up_to(text: &str, most: usize) -> Result<Vec<YamlNode>, YamlError> {
     if let Some((at, c)) = text.char_indices().find(|(_, c)| HIDING.contains(c)) {
         return Err(YamlError {
             message: format!(
@@ -83,12 +94,18 @@ pub fn read(text: &str) -> Result<Vec<YamlNode>, YamlError> {
     let options = serde_saphyr::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         merge_keys: MergeKeyPolicy::AsOrdinary,
-        budget: serde_saphyr::budget! { max_depth: 64, max_nodes: 250_000, max_documents: 1_024 },
+        budget: serde_saphyr::budget! {
+            max_depth: 64,
+            max_nodes: most,
+            // Of a value its beginning and, of a list or mapping, its end.
+            max_events: most.saturating_mul(4),
+            max_documents: 1_024,
+        },
         // Aliases may stand for each other: a short text can be a huge tree.
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_REPLAYED },
     };
     let documents: Vec<Part> =
-        serde_saphyr::from_multiple_with_options(text, options).map_err(|e| problem(&e))?;
+        serde_saphyr::from_multiple_with_options(text, options).map_err(|e| problem(&e, most))?;
     documents
         .into_iter()
         .filter(|document| !matches!(document.0.value, Raw::Null))
@@ -96,11 +113,11 @@ pub fn read(text: &str) -> Result<Vec<YamlNode>, YamlError> {
         .collect()
 }
 
-fn problem(error: &Error) -> YamlError {
+fn problem(error: &Error, most: usize) -> YamlError {
     let at = error.location().map(|l| (l.line(), l.column()));
     let cause = cause(error);
     let message = match cause {
-        Error::Budget { breach, .. } => beyond(breach).to_owned(),
+        Error::Budget { breach, .. } => beyond(breach, most),
         Error::AliasReplayLimitExceeded { .. } => {
             format!("its aliases stand for more than {MAX_REPLAYED} values")
         }
@@ -124,12 +141,14 @@ fn cause(error: &Error) -> &Error {
     }
 }
 
-fn beyond(breach: &BudgetBreach) -> &'static str {
+fn beyond(breach: &BudgetBreach, most: usize) -> String {
     match breach {
-        BudgetBreach::Depth { .. } => "it nests more than 64 deep",
-        BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => "it has more than 250,000 values",
-        BudgetBreach::Documents { .. } => "it has more than 1,024 documents",
-        _ => "it has more anchors, aliases, merges or comments than are read of one file",
+        BudgetBreach::Depth { .. } => "it nests more than 64 deep".to_owned(),
+        BudgetBreach::Nodes { .. } | BudgetBreach::Events { .. } => {
+            format!("it has more than {most} values")
+        }
+        BudgetBreach::Documents { .. } => "it has more than 1,024 documents".to_owned(),
+        _ => "it has more anchors, aliases, merges or comments than are read of one file".to_owned(),
     }
 }
 

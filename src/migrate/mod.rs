@@ -1,5 +1,6 @@
 //! `deputy migrate`: objects that take the place of what gives pods their roles today. Nothing is applied.
 
+mod export;
 mod grants;
 mod permitted;
 mod plan;
@@ -21,7 +22,6 @@ use crate::{
     accounts::AccountArguments,
     exit::{CommandAnswer, CommandResult, Failure, say},
     input::{named, once},
-    manifests::manifests,
     output::Output,
 };
 
@@ -73,7 +73,7 @@ pub fn run(arguments: &MigrateArguments) -> CommandResult {
 fn documents(files: &[PathBuf]) -> Result<Vec<Value>, Failure> {
     let mut all = Vec::new();
     for file in files {
-        all.extend(manifests(file)?);
+        all.extend(export::documents(file)?);
     }
     Ok(all)
 }

@@ -167,6 +167,7 @@ fn what_kiam_and_kube2iam_refuse_a_namespace_is_not_proposed() {
         assert!(of_payments.all(|manifest| !manifest.contains("autoscaler")));
     }
 }
+
 #[test]
 fn whom_a_trust_policy_does_not_name_gets_no_role() {
     let irsa = migrate("irsa", "serviceaccounts.yaml", &["details.json"], &[]);
@@ -182,6 +183,7 @@ fn whom_a_trust_policy_does_not_name_gets_no_role() {
     assert!(eks.err.contains(refused), "{}", eks.err);
     assert!(!eks.out.contains("name: cluster-autoscaler"), "{}", eks.out);
 }
+
 /// A ServiceAccount `payments/app` with `role/app` of `policy`, and of `boundary` where there is one.
 fn one_role(name: &str, policy: &str, boundary: Option<&str>, more: &[&str]) -> Done {
     let arn = "arn:aws:iam::123456789012";
@@ -230,6 +232,7 @@ fn no_limit_allows_what_a_boundary_cuts_off() {
     assert!(within.out.contains("kind: DelegationLimit"), "{}", within.err);
     assert!(within.err.contains("which cuts off nothing"), "{}", within.err);
 }
+
 #[test]
 fn what_is_proposed_for_two_accounts_stands_together() {
     let accounts = r#"{"items": [
@@ -269,6 +272,7 @@ fn what_is_proposed_for_two_accounts_stands_together() {
         assert_eq!(done.code, 0, "{}{}", done.out, done.err);
     }
 }
+
 #[test]
 fn a_policy_of_2008_is_taken_as_one_of_today_where_it_means_the_same() {
     let wide = allowing(r#"["sqs:*", "s3:*"]"#);
@@ -292,4 +296,28 @@ fn a_policy_of_2008_is_taken_as_one_of_today_where_it_means_the_same() {
         let left = "role arn:aws:iam::123456789012:role/app: no role is proposed; its ServiceAccounts app of namespace payments are left as they are";
         assert!(other.err.contains(left), "{}", other.err);
     }
+}
+
+#[test]
+fn an_export_of_1500_pods_is_read() {
+    let labels: Vec<String> = (0..90).map(|n| format!(r#""l{n}": "v""#)).collect();
+    let labels = labels.join(", ");
+    let pod = |n: usize| {
+        format!(
+            r#"{{"kind": "Pod", "metadata": {{"name": "p{n}", "namespace": "payments", "labels": {{{labels}}}, "annotations": {{"iam.amazonaws.com/role": "app"}}}}}}"#
+        )
+    };
+    let pods: Vec<String> = (0..1_500).map(pod).collect();
+    let json = format!(r#"{{"kind": "List", "items": [{}]}}"#, pods.join(",\n"));
+    let done = deputy(&["migrate", "kube2iam", "-", "-f", ACCOUNT], &json);
+    assert_eq!(done.code, 0, "{}", done.err);
+    assert!(done.out.contains("kind: AWSRoleBinding"), "{}", done.out);
+    let twice = r#"{"kind": "Pod", "kind": "Pod"}"#;
+    let done = deputy(&["migrate", "kube2iam", "-", "-f", ACCOUNT], twice);
+    assert_eq!(done.code, 2);
+    assert!(
+        done.err.contains("kind: the key is there more than once"),
+        "{}",
+        done.err
+    );
 }

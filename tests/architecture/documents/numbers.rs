@@ -167,10 +167,27 @@ const NUMBERS: &[(&str, &str, &str)] = &[
         "16 MiB a file",
         "MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;",
     ),
+    ("docs/contracts.md", "in YAML 64 levels", "max_depth: 64,"),
     (
         "docs/contracts.md",
         "64 levels, 250,000 values",
-        "max_depth: 64, max_nodes: 250_000, max_documents: 1_024",
+        "MAX_VALUES: usize = 250_000;",
+    ),
+    ("docs/contracts.md", "1,024 documents", "max_documents: 1_024,"),
+    (
+        "docs/migrate.md",
+        "A file may have 256 MiB",
+        "MAX_BYTES: u64 = 256 * 1024 * 1024;",
+    ),
+    (
+        "docs/migrate.md",
+        "in JSON ten million values",
+        "MAX_VALUES: usize = 10_000_000;",
+    ),
+    (
+        "docs/migrate.md",
+        "in YAML two million",
+        "MAX_YAML_VALUES: usize = 2_000_000;",
     ),
     (
         "docs/contracts.md",
