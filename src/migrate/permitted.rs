@@ -37,7 +37,8 @@ impl NamespaceRules {
             .insert(namespace.to_owned(), annotation.map(str::to_owned));
     }
 
-    /// Why the pods of a grant are not given the role today. `prefix` is the ARN of the account's roles up to their paths.
+    /// Why the pods of a grant are not given the role today. `prefix` is the ARN of the account's roles up to their
+    /// paths.
     pub fn refusal(&self, former: Former, grant: &OldGrant, prefix: &str) -> Option<String> {
         let key = Self::key(former)?;
         // kube2iam looks at it with --namespace-restrictions only, and nobody writes it without.
@@ -68,7 +69,7 @@ impl NamespaceRules {
     }
 }
 
-/// As kiam asks it by default: all of the role's name, as the pod has it or, of an ARN, path and name.
+/// As kiam asks it with its strict setting, without which more matches: all of the role's name, as the pod has it or, of an ARN, path and name.
 fn is_permitted(expression: &str, role: &str) -> Result<bool, String> {
     let expression = RegexBuilder::new(&format!("^{expression}$"))
         .size_limit(MAX_EXPRESSION)
