@@ -3,8 +3,6 @@
 //! Nothing is compared as text: [`contains`] says of each statement whether all that it allows is allowed by the other set, and finds a
 //! request where it is not. What exceeds is taken apart, by actions and then by resources, so that a class names no more than it has to.
 
-use std::collections::HashSet;
-
 use deputy_policy::{
     ActionElement, Candidate, Containment, Document, Effect, PolicyKind, Principal, PrincipalElement,
     ResourceElement, Statement, Version, Witness, contains,
@@ -20,6 +18,8 @@ const MAX_QUESTIONS: usize = 2_000;
 pub struct RequestClass {
     /// Which document of the set, and which statement of it.
     pub at: (usize, usize),
+    /// What of the statement it is, as a policy.
+    pub part: Document,
     /// Such as `s3:PutObject` or `everything but iam:*`. The request is one of them.
     pub actions: String,
     /// The same of resources; empty where statements have none.
@@ -66,7 +66,6 @@ pub fn beyond(these: &[Document], those: &[Document], kind: PolicyKind) -> Polic
         denies: these.iter().filter_map(denies_of).collect(),
         ceiling,
         left: MAX_QUESTIONS,
-        seen: HashSet::new(),
         found,
     };
     for (i, document) in these.iter().enumerate() {
@@ -84,8 +83,6 @@ struct Search {
     denies: Vec<Document>,
     ceiling: Document,
     left: usize,
-    /// Witnesses that were told, as text.
-    seen: HashSet<String>,
     found: PolicyDifference,
 }
 
@@ -110,7 +107,10 @@ impl Search {
             _ => return self.by_resources(at, document, whole, witness),
         };
         let told = self.parts(at, document, &parts, Self::by_resources);
-        self.never_nothing(told, at, whole, witness);
+        if !told {
+            // What exceeds as a whole is told as a whole where no part of it does.
+            self.tell(at, document, whole, witness);
+        }
     }
 
     fn by_resources(&mut self, at: (usize, usize), document: &Document, whole: &Statement, witness: Witness) {
@@ -124,12 +124,13 @@ impl Search {
                 };
                 resources.iter().map(part).collect()
             }
-            _ => return self.tell(at, whole, witness),
+            _ => return self.tell(at, document, whole, witness),
         };
-        let told = self.parts(at, document, &parts, |search, at, _, part, witness| {
-            search.tell(at, part, witness);
-        });
-        self.never_nothing(told, at, whole, witness);
+        let told = self.parts(at, document, &parts, Self::tell);
+        if !told {
+            // What exceeds as a whole is told as a whole where no part of it does.
+            self.tell(at, document, whole, witness);
+        }
     }
 
     /// Whether any part exceeds, or is not known not to.
@@ -157,38 +158,63 @@ impl Search {
         told
     }
 
-    /// What exceeds as a whole is told as a whole where no part of it does.
-    fn never_nothing(&mut self, told: bool, at: (usize, usize), whole: &Statement, witness: Witness) {
-        if !told {
-            self.tell(at, whole, witness);
-        }
-    }
-
-    fn tell(&mut self, at: (usize, usize), statement: &Statement, witness: Witness) {
-        if self.seen.insert(witness.to_string()) {
-            self.found.classes.push(RequestClass {
-                at,
-                actions: actions(&statement.action),
-                resources: statement.resource.as_ref().map_or_else(String::new, resources),
-                conditions: conditions(statement),
-                witness,
-            });
-        }
+    /// Tells a part, unless all of it that exceeds was told with others: that is asked, since one witness may prove many classes.
+    fn tell(&mut self, at: (usize, usize), document: &Document, part: &Statement, witness: Witness) {
+        let Ok(alone) = alone(document, part) else {
+            // It was asked about, so it is a policy.
+            return;
+        };
+        let told: Vec<Document> = self.found.classes.iter().filter_map(denied).collect();
+        let witness = match self.ask_without(&alone, &told) {
+            Ok(None) => return,
+            Ok(Some(another)) => another,
+            Err(_) => witness,
+        };
+        self.found.classes.push(RequestClass {
+            at,
+            part: alone,
+            actions: actions(&part.action),
+            resources: part.resource.as_ref().map_or_else(String::new, resources),
+            conditions: conditions(part),
+            witness,
+        });
     }
 
     /// A request that the statement allows, for all that the set denies, and the ceiling does not.
     fn ask(&mut self, document: &Document, statement: &Statement) -> Result<Option<Witness>, String> {
+        self.ask_without(&alone(document, statement)?, &[])
+    }
+
+    /// A request that a part of the set allows, for all that the set and `denied` deny, and the ceiling does not.
+    fn ask_without(&mut self, part: &Document, denied: &[Document]) -> Result<Option<Witness>, String> {
         self.left = self.left.saturating_sub(1);
-        let alone = Document::new(document.version(), vec![statement.clone()], document.kind());
-        let alone = alone.map_err(|error| error.to_string())?;
-        let mut documents = vec![&alone];
+        let mut documents = vec![part];
         documents.extend(&self.denies);
+        documents.extend(denied);
         match contains(&Candidate::new(&documents), &self.ceiling) {
             Containment::Contained(_) => Ok(None),
             Containment::Exceeds(witness) => Ok(Some(witness)),
             Containment::Unknown(reason) => Err(reason.to_string()),
         }
     }
+}
+
+/// A statement of a document as a policy.
+fn alone(of: &Document, statement: &Statement) -> Result<Document, String> {
+    let alone = Document::new(of.version(), vec![statement.clone()], of.kind());
+    alone.map_err(|error| error.to_string())
+}
+
+/// What was told, as a policy that denies it.
+fn denied(class: &RequestClass) -> Option<Document> {
+    let deny = |statement: &Statement| Statement {
+        effect: Effect::Deny,
+        ..statement.clone()
+    };
+    let part = &class.part;
+    let statements = part.statements().iter().map(deny).collect();
+    // Where it is none, it hides nothing.
+    Document::new(part.version(), statements, part.kind()).ok()
 }
 
 /// Documents as one; of none one that allows nothing.

@@ -1,6 +1,9 @@
 //! What is told is true: by the evaluator, which knows nothing of comparing.
 
-use deputy_policy::{AccessDecision, Context, Document, Layers, PolicyKind, Request, Witness, evaluate};
+use deputy_policy::{
+    AccessDecision, Candidate, Containment, Context, Document, Effect, Layers, PolicyKind, Request,
+    Statement, Witness, contains, evaluate,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -38,6 +41,23 @@ fn allows(documents: &[Document], witness: &Witness) -> bool {
 
 fn difference(these: &[Document], those: &[Document]) -> PolicyDifference {
     beyond(these, those, PolicyKind::Identity)
+}
+
+/// What `these` allow, for all that denies what was told, and `those` do not.
+fn untold(these: &[Document], those: &[Document], told: &PolicyDifference) -> Option<Witness> {
+    let parts = told.classes.iter().flat_map(|class| class.part.statements());
+    let denied = parts.map(|part| Statement {
+        effect: Effect::Deny,
+        sid: None,
+        ..part.clone()
+    });
+    let denied: Vec<Statement> = denied.collect();
+    let denied = Document::new(these[0].version(), denied, PolicyKind::Identity).ok();
+    let documents: Vec<&Document> = these.iter().chain(&denied).collect();
+    match contains(&Candidate::new(&documents), &Document::merge(those).unwrap()) {
+        Containment::Exceeds(witness) => Some(witness),
+        Containment::Contained(_) | Containment::Unknown(_) => None,
+    }
 }
 
 fn statement() -> impl Strategy<Value = Value> {
@@ -90,6 +110,17 @@ proptest! {
     }
 
     #[test]
+    fn what_is_told_is_all_that_one_side_allows_beyond_the_other(old in policies(), new in policies()) {
+        for (these, those) in [(&new, &old), (&old, &new)] {
+            let told = difference(these, those);
+            if told.unknown.is_empty() && !these.is_empty() && !those.is_empty() {
+                let untold = untold(these, those, &told).map(|witness| witness.to_string());
+                prop_assert_eq!(untold, None);
+            }
+        }
+    }
+
+    #[test]
     fn where_nothing_is_told_no_request_is_beyond(
         old in policies(),
         new in policies(),
@@ -132,6 +163,21 @@ fn a_statement_is_taken_apart_as_far_as_it_exceeds() {
         ]
     );
     assert_eq!(difference(&old, &new), PolicyDifference::default());
+}
+
+#[test]
+fn a_wider_statement_is_told_beside_a_narrower_one() {
+    let allow = |action: &str| json!({"Effect": "Allow", "Action": action, "Resource": "*"});
+    let old = [document(&[allow("sqs:SendMessage")])];
+    let told = |statements: &[Value]| {
+        let classes = difference(&[document(statements)], &old).classes;
+        let actions = classes.into_iter().map(|class| class.actions);
+        actions.collect::<Vec<String>>()
+    };
+    let (narrow, wide) = (allow("s3:GetObject"), allow("*"));
+    assert_eq!(told(&[narrow.clone(), wide.clone()]), ["s3:GetObject", "*"]);
+    // What the wider one has said already is not said again.
+    assert_eq!(told(&[wide, narrow]), ["*"]);
 }
 
 #[test]
