@@ -50,6 +50,25 @@ pub struct ChangedRequests {
     pub at: Option<String>,
 }
 
+impl ChangedRequests {
+    /// `s3:PutObject on arn:aws:s3:::b/*, if StringEquals …`
+    pub fn class(&self) -> String {
+        let mut out = self.actions.clone();
+        if !self.resources.is_empty() {
+            out.push_str(" on ");
+            out.push_str(&self.resources);
+        }
+        if !self.conditions.is_empty() {
+            out.push_str(", if ");
+            out.push_str(&self.conditions.join(" and "));
+        }
+        if let Some(namespace) = &self.namespace {
+            out.push_str(&format!(", in namespace {namespace}"));
+        }
+        out
+    }
+}
+
 /// What a change of one object does: a contract (docs/contracts.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -136,25 +155,46 @@ fn pair(old: Option<&ReadObject>, new: Option<&ReadObject>) -> Result<Option<Obj
         let place = |object: Option<&ReadObject>, field: &str| {
             Some(object?.place(field)?.to_string()).filter(|_| !field.is_empty())
         };
+        let told = |difference: &PolicyDifference, set: &PolicySet, of: Option<&ReadObject>| {
+            let one = |class: &RequestClass| {
+                let field = statement_of(&set.paths, class.at);
+                requests(class, namespace.clone(), place(of, &field), field)
+            };
+            difference.classes.iter().map(one).collect::<Vec<_>>()
+        };
         let allowed = beyond(&after.documents, &before.documents, kind);
         found.unknown.extend(unknown(&allowed, &after, "newly allows"));
-        let told = |class: &RequestClass, set: &PolicySet, of: Option<&ReadObject>| {
-            let field = statement_of(&set.paths, class.at);
-            requests(class, namespace.clone(), place(of, &field), field)
-        };
-        found
-            .newly_allowed
-            .extend(allowed.classes.iter().map(|class| told(class, &after, new)));
         let denied = beyond(&before.documents, &after.documents, kind);
         found.unknown.extend(unknown(&denied, &before, "newly denies"));
-        found
-            .newly_denied
-            .extend(denied.classes.iter().map(|class| told(class, &before, old)));
+        let (allowed, denied) = (told(&allowed, &after, new), told(&denied, &before, old));
+        let beside = before.beside(&after);
+        if beside.is_empty() {
+            found.newly_allowed.extend(allowed);
+            found.newly_denied.extend(denied);
+        } else {
+            let by_own = |what, classes| by_own_policies(what, classes, &beside);
+            found.unknown.extend(by_own("allow", allowed));
+            found.unknown.extend(by_own("deny", denied));
+        }
         found.unknown.extend(only_aws_knows(&before, &after));
     }
     found.unknown.sort();
     found.unknown.dedup();
     Ok(Some(found))
+}
+
+/// What is so of the policies that the object says, and perhaps not of what counts with those of which only AWS knows what they say.
+fn by_own_policies(what: &str, classes: Vec<ChangedRequests>, beside: &[&str]) -> Vec<String> {
+    let beside = beside.join(", and ");
+    let one = |requests: ChangedRequests| {
+        let at = requests.at.as_ref();
+        let at = at.map_or_else(String::new, |at| format!(" [{at}]"));
+        let (class, witness) = (requests.class(), &requests.witness);
+        format!(
+            "by themselves its own policies newly {what} {class}, such as {witness}{at}; but {beside} counts, too, which only AWS knows"
+        )
+    };
+    classes.into_iter().map(one).collect()
 }
 
 /// What one side has and the other has not, of which only AWS knows what it means.

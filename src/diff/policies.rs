@@ -89,6 +89,19 @@ pub fn policies(object: &ReadObject, namespace: &NamespaceName) -> Result<Policy
 }
 
 impl PolicySet {
+    /// What counts beside the policies of this set or of `other`, and only AWS knows.
+    pub fn beside<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
+        let mut all: Vec<&str> = self
+            .unknown
+            .iter()
+            .chain(&other.unknown)
+            .map(String::as_str)
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     fn add(&mut self, path: String, document: Document) {
         self.paths.push(path);
         self.documents.push(document);

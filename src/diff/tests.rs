@@ -242,6 +242,43 @@ fn a_session_policy_that_comes_takes_away_and_one_that_goes_gives_all() {
 }
 
 #[test]
+fn beside_a_managed_policy_it_is_not_known_what_is_newly_denied() {
+    let role = |managed: &str, actions: &str| {
+        read(&format!(
+            "apiVersion: deputy.dev/v1alpha1\nkind: AWSRole\nmetadata: {{name: r, namespace: payments}}\nspec:\n  \
+             accountRef: {{name: production}}\n  {managed}policies:\n  - name: p\n    \
+             document: {{Version: \"2012-10-17\", Statement: [{{Effect: Allow, Action: {actions}, Resource: \"*\"}}]}}\n"
+        ))
+    };
+    let managed = "managedPolicyARNs: [\"arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess\"]\n  ";
+    let (wide, narrow) = ("[\"s3:GetObject\", \"sqs:SendMessage\"]", "[\"sqs:SendMessage\"]");
+    for (what, old, new) in [("deny", wide, narrow), ("allow", narrow, wide)] {
+        let found = objects(&role(managed, old), &role(managed, new)).unwrap();
+        assert!(
+            found[0].newly_denied.is_empty() && found[0].newly_allowed.is_empty(),
+            "{found:?}"
+        );
+        let told = format!("by themselves its own policies newly {what} s3:GetObject on *, such as");
+        let unknown = &found[0].unknown;
+        assert!(unknown.len() == 1 && unknown[0].starts_with(&told), "{found:?}");
+        assert!(unknown[0].contains("AmazonS3ReadOnlyAccess"), "{found:?}");
+        // Without one it is known.
+        let found = objects(&role("", old), &role("", new)).unwrap();
+        assert!(found[0].unknown.is_empty(), "{found:?}");
+        assert_eq!(
+            found[0].newly_denied.len() + found[0].newly_allowed.len(),
+            1,
+            "{found:?}"
+        );
+    }
+    assert!(
+        objects(&role(managed, wide), &role(managed, wide))
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[test]
 fn a_cluster_role_is_compared_in_the_namespaces_that_it_names() {
     let role = |resource: &str| {
         read(&format!(

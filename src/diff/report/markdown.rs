@@ -1,6 +1,5 @@
 //! A comment for a pull request. It begins with a mark by which a later run finds and replaces it.
 
-use super::class::class;
 use crate::diff::compare::{ChangedRequests, ObjectDifference};
 
 const MARK: &str = "<!-- deputy diff -->";
@@ -34,7 +33,7 @@ fn rows(out: &mut String, what: &str, classes: &[ChangedRequests]) {
             .at
             .as_ref()
             .map_or_else(String::new, |at| format!(" ({})", code(at)));
-        let (class, witness) = (code(&class(requests)), code(&requests.witness));
+        let (class, witness) = (code(&requests.class()), code(&requests.witness));
         out.push_str(&format!("- {what}: {class}, such as {witness}{at}\n"));
     }
 }

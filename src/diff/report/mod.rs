@@ -1,6 +1,5 @@
 //! The answer in each form.
 
-mod class;
 mod json;
 mod markdown;
 mod text;

@@ -1,6 +1,5 @@
 //! For people: `+` what is newly allowed, `-` what is newly denied, `?` what is not known, `~` what else changes.
 
-use super::class::class;
 use crate::{
     diff::compare::{ChangedRequests, ObjectDifference},
     policy::report::printable,
@@ -41,7 +40,7 @@ fn line(sign: char, what: &str, requests: &ChangedRequests) -> String {
         .map_or_else(String::new, |at| format!(" [{at}]"));
     format!(
         "  {sign} {what}: {}, such as {}{at}",
-        class(requests),
+        requests.class(),
         requests.witness
     )
 }
