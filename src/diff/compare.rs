@@ -144,14 +144,16 @@ fn pair(old: Option<&ReadObject>, new: Option<&ReadObject>) -> Result<Option<Obj
             .map_or_else(String::new, |place| format!("{place}: "));
         format!("{place}{}: {why}", object.title())
     };
-    for (namespace, makes_a_difference) in namespaces(&both).map_err(|why| wrong(one, why))? {
+    let namespaces = namespaces(&both).map_err(|why| wrong(one, why))?;
+    found.unknown.extend(namespaces.unknown(old, new));
+    for namespace in &namespaces.names {
         let set = |object: Option<&ReadObject>| match object {
             None => Ok(PolicySet::default()),
-            Some(object) => policies(object, &namespace).map_err(|why| wrong(object, why)),
+            Some(object) => policies(object, namespace).map_err(|why| wrong(object, why)),
         };
         let (before, after) = (set(old)?, set(new)?);
         let kind = policy_kind(one.kind);
-        let namespace = makes_a_difference.then(|| namespace.to_string());
+        let namespace = namespaces.differ.then(|| namespace.to_string());
         let place = |object: Option<&ReadObject>, field: &str| {
             Some(object?.place(field)?.to_string()).filter(|_| !field.is_empty())
         };

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::classes::unlimited;
 use crate::objects::{ObjectKind, ReadObject};
 
-/// So many namespaces of a ClusterAWSRole are looked at.
+/// So many namespaces of a ClusterAWSRole are looked at; of the others it is said that they are not.
 const MAX_NAMESPACES: usize = 20;
 /// What stands for the `*` of a pattern.
 const ANY: &str = "any-namespace-5e7d0c";
@@ -131,9 +131,19 @@ fn read<K: DeserializeOwned, T>(
     parse(&typed).map_err(|violations| violations.to_string())
 }
 
+/// The namespaces in which an object is looked at.
+#[derive(Debug)]
+pub struct ComparedNamespaces {
+    pub names: Vec<NamespaceName>,
+    /// Whether it makes a difference, so that the text says so.
+    pub differ: bool,
+    /// Patterns, of which one namespace is looked at, and names that are too many.
+    left: Vec<String>,
+}
+
 /// The namespaces in which an object is looked at, before and after: one, but of a ClusterAWSRole whose policies name its namespace one
-/// for each that either version names. The text says so where it makes a difference.
-pub fn namespaces(objects: &[&ReadObject]) -> Result<Vec<(NamespaceName, bool)>, String> {
+/// for each that either version names.
+pub fn namespaces(objects: &[&ReadObject]) -> Result<ComparedNamespaces, String> {
     let differs = |object: &&ReadObject| {
         let policies = object.value.pointer("/spec/policies").map(Value::to_string);
         object.kind == ObjectKind::ClusterRole
@@ -141,19 +151,98 @@ pub fn namespaces(objects: &[&ReadObject]) -> Result<Vec<(NamespaceName, bool)>,
     };
     let named = |name: &str| NamespaceName::new(name).map_err(|error| error.to_string());
     if !objects.iter().any(differs) {
-        return Ok(vec![(named(ANY)?, false)]);
+        return Ok(ComparedNamespaces {
+            names: vec![named(ANY)?],
+            differ: false,
+            left: Vec::new(),
+        });
     }
-    let mut names: Vec<String> = Vec::new();
+    let (mut names, mut left): (Vec<String>, Vec<String>) = Default::default();
     for object in objects {
         let listed = object.value.pointer("/spec/namespaces").and_then(Value::as_array);
         for pattern in listed.into_iter().flatten().filter_map(Value::as_str) {
             let name = stand_in(pattern);
-            if !names.contains(&name) && names.len() < MAX_NAMESPACES {
-                names.push(name);
+            let is_new = !names.contains(&name);
+            if is_new && names.len() < MAX_NAMESPACES {
+                names.push(name.clone());
+            }
+            let is_left = pattern.contains('*') || !names.contains(&name);
+            if is_left && !left.iter().any(|known| known == pattern) {
+                left.push(pattern.to_owned());
             }
         }
     }
-    names.iter().map(|name| Ok((named(name)?, true))).collect()
+    let names: Result<Vec<NamespaceName>, String> = names.iter().map(|name| named(name)).collect();
+    Ok(ComparedNamespaces {
+        names: names?,
+        differ: true,
+        left,
+    })
+}
+
+impl ComparedNamespaces {
+    /// The statements, as text, that one version has and the other has not, with the namespaces in which nobody looked at what they
+    /// change. With the same statements a role is the same in every namespace.
+    pub fn unknown(&self, old: Option<&ReadObject>, new: Option<&ReadObject>) -> Option<String> {
+        if self.left.is_empty() {
+            return None;
+        }
+        let (old, new) = (statements(old), statements(new));
+        let added = beyond(&new, &old).map(|path| format!("{path} (new)"));
+        let removed = beyond(&old, &new).map(|path| format!("{path} (old)"));
+        let changed: Vec<String> = added.chain(removed).collect();
+        if changed.is_empty() {
+            return None;
+        }
+        let (left, changed) = (first(&self.left), first(&changed));
+        Some(format!(
+            "what it changes in other namespaces of {left} than those that are told is not known: there {changed} may count otherwise"
+        ))
+    }
+}
+
+/// A statement of an object, as it is written, with the version of its policy.
+struct WrittenStatement<'a> {
+    path: String,
+    text: (Option<&'a Value>, &'a Value),
+}
+
+fn statements(object: Option<&ReadObject>) -> Vec<WrittenStatement<'_>> {
+    let listed = object.and_then(|object| object.value.pointer("/spec/policies"));
+    let mut found = Vec::new();
+    for (i, policy) in listed.and_then(Value::as_array).into_iter().flatten().enumerate() {
+        let Some(document) = policy.get("document") else {
+            continue;
+        };
+        let all: &[Value] = match document.get("Statement") {
+            Some(Value::Array(all)) => all,
+            Some(one) => std::slice::from_ref(one),
+            None => &[],
+        };
+        found.extend(all.iter().enumerate().map(|(j, statement)| WrittenStatement {
+            path: format!("spec.policies[{i}].document.Statement[{j}]"),
+            text: (document.get("Version"), statement),
+        }));
+    }
+    found
+}
+
+/// The paths of those of `these` that `those` have not.
+fn beyond<'a>(
+    these: &'a [WrittenStatement<'_>],
+    those: &'a [WrittenStatement<'_>],
+) -> impl Iterator<Item = &'a str> {
+    let is_new = move |one: &&WrittenStatement<'_>| !those.iter().any(|other| other.text == one.text);
+    these.iter().filter(is_new).map(|one| one.path.as_str())
+}
+
+/// The first few.
+fn first(all: &[String]) -> String {
+    let shown: Vec<&str> = all.iter().take(3).map(String::as_str).collect();
+    match all.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// A namespace that a pattern matches.

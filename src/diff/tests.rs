@@ -278,14 +278,20 @@ fn beside_a_managed_policy_it_is_not_known_what_is_newly_denied() {
     );
 }
 
+fn cluster_role(namespaces: &str, statements: &str) -> Vec<ReadObject> {
+    read(&format!(
+        "apiVersion: deputy.dev/v1alpha1\nkind: ClusterAWSRole\nmetadata: {{name: own}}\nspec:\n  namespaces: [{namespaces}]\n  \
+         policies:\n  - name: p\n    document: {{Version: \"2012-10-17\", Statement: [{statements}]}}\n"
+    ))
+}
+
+fn reads(resource: &str) -> String {
+    format!("{{Effect: Allow, Action: s3:GetObject, Resource: \"{resource}\"}}")
+}
+
 #[test]
 fn a_cluster_role_is_compared_in_the_namespaces_that_it_names() {
-    let role = |resource: &str| {
-        read(&format!(
-            "apiVersion: deputy.dev/v1alpha1\nkind: ClusterAWSRole\nmetadata: {{name: own}}\nspec:\n  namespaces: [payments, \"team-*\"]\n  \
-             policies:\n  - name: p\n    document: {{Version: \"2012-10-17\", Statement: [{{Effect: Allow, Action: s3:GetObject, Resource: \"{resource}\"}}]}}\n"
-        ))
-    };
+    let role = |resource: &str| cluster_role("payments, \"team-*\"", &reads(resource));
     let found = objects(
         &role("arn:aws:s3:::a/${namespace}/*"),
         &role("arn:aws:s3:::a/payments/*"),
@@ -297,6 +303,29 @@ fn a_cluster_role_is_compared_in_the_namespaces_that_it_names() {
         .map(|class| class.namespace.as_deref())
         .collect();
     assert_eq!(allowed, [Some("team-any-namespace-5e7d0c")]);
+}
+
+#[test]
+fn what_changes_in_a_namespace_that_is_not_looked_at_is_unknown() {
+    let many: Vec<String> = (0..25).map(|i| format!("ns{i:02}")).collect();
+    let many = many.join(", ");
+    for (namespaces, denied) in [("\"team-*\"", "team-vault"), (many.as_str(), "ns24")] {
+        let allow = reads("arn:aws:s3:::${namespace}-data/*");
+        let deny = reads(&format!("arn:aws:s3:::{denied}-data/*")).replace("Allow", "Deny");
+        let old = cluster_role(namespaces, &format!("{allow}, {deny}"));
+        let new = cluster_role(namespaces, &allow);
+        let found = objects(&old, &new).unwrap();
+        let told = &found[0].unknown;
+        assert!(
+            told.len() == 1 && told[0].contains("spec.policies[0].document.Statement[1] (old)"),
+            "{found:?}"
+        );
+        assert!(objects(&old, &old).unwrap().is_empty());
+        // Where every namespace was looked at, it is known.
+        let few = |statements: &str| cluster_role("payments", statements);
+        let found = objects(&few(&format!("{allow}, {deny}")), &few(&allow)).unwrap();
+        assert!(found.is_empty(), "{found:?}");
+    }
 }
 
 #[test]
