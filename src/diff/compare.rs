@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use deputy_policy::{Document, PolicyKind};
+use deputy_policy::PolicyKind;
 use serde::Serialize;
 
 use super::{
     classes::{PolicyDifference, RequestClass, UnknownStatement, beyond},
     fields::{FieldChange, fields},
     policies::{PolicySet, namespaces, policies, policy_kind},
+    sides::PolicyFile,
 };
 use crate::objects::ReadObject;
 
@@ -104,6 +105,24 @@ impl ObjectDifference {
     }
 }
 
+/// The whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DiffAnswer {
+    /// What is not the same on both sides.
+    pub objects: Vec<ObjectDifference>,
+    /// Documents of OLD and of NEW that are neither objects of Deputy's nor policies.
+    pub passed_over: (usize, usize),
+}
+
+impl DiffAnswer {
+    /// `2 other documents of OLD and 3 of NEW passed over`, if any.
+    pub fn passed_over(&self) -> Option<String> {
+        let (old, new) = self.passed_over;
+        let documents = if old == 1 { "document" } else { "documents" };
+        (old + new > 0).then(|| format!("{old} other {documents} of OLD and {new} of NEW passed over"))
+    }
+}
+
 /// Every object of either side that is not the same in both, in the order of kind and name.
 ///
 /// # Errors
@@ -124,16 +143,19 @@ pub fn objects(old: &[ReadObject], new: &[ReadObject]) -> Result<Vec<ObjectDiffe
     Ok(found)
 }
 
+fn change<T>(old: Option<T>, new: Option<T>) -> ObjectChange {
+    match (old, new) {
+        (None, _) => ObjectChange::Added,
+        (_, None) => ObjectChange::Removed,
+        _ => ObjectChange::Changed,
+    }
+}
+
 fn pair(old: Option<&ReadObject>, new: Option<&ReadObject>) -> Result<Option<ObjectDifference>, String> {
     let Some(one) = new.or(old) else {
         return Ok(None);
     };
-    let change = match (old, new) {
-        (None, _) => ObjectChange::Added,
-        (_, None) => ObjectChange::Removed,
-        _ => ObjectChange::Changed,
-    };
-    let mut found = ObjectDifference::new(one.title(), change);
+    let mut found = ObjectDifference::new(one.title(), change(old, new));
     let null = serde_json::Value::Null;
     let value = |object: Option<&ReadObject>| object.map_or(&null, |object| &object.value).clone();
     found.fields = fields(one.kind, &value(old), &value(new));
@@ -249,26 +271,36 @@ fn requests(
     }
 }
 
-/// Policies that stand alone, as one object.
+/// The policies that stand alone in a file, as one object; `name` is empty of files that were named themselves.
 pub fn alone(
-    old: &[Document],
-    new: &[Document],
+    name: &str,
+    old: Option<&PolicyFile>,
+    new: Option<&PolicyFile>,
     kind: PolicyKind,
-    place: impl Fn(bool, (usize, usize)) -> Option<String>,
 ) -> ObjectDifference {
-    let mut found = ObjectDifference::new("the policy".to_owned(), ObjectChange::Changed);
-    let many = old.len().max(new.len()) > 1;
+    let title = match name {
+        "" => "the policy".to_owned(),
+        name => format!("the policy {name}"),
+    };
+    let mut found = ObjectDifference::new(title, change(old, new));
+    let documents = |file: Option<&PolicyFile>| file.map(PolicyFile::documents).unwrap_or_default();
+    let (before, after) = (documents(old), documents(new));
+    let many = before.len().max(after.len()) > 1;
     let field = |(document, statement): (usize, usize)| match many {
         true => format!("document {}, Statement[{statement}]", document + 1),
         false => format!("Statement[{statement}]"),
     };
+    let told = |difference: &PolicyDifference, file: Option<&PolicyFile>| {
+        let place = |at| file.and_then(|file| file.place(at));
+        let one = |class: &RequestClass| requests(class, None, place(class.at), field(class.at));
+        difference.classes.iter().map(one).collect()
+    };
     let paths = PolicySet::default();
-    let allowed = beyond(new, old, kind);
+    let allowed = beyond(&after, &before, kind);
     found.unknown.extend(unknown(&allowed, &paths, "newly allows"));
-    let told = |class: &RequestClass, is_new| requests(class, None, place(is_new, class.at), field(class.at));
-    found.newly_allowed = allowed.classes.iter().map(|class| told(class, true)).collect();
-    let denied = beyond(old, new, kind);
+    found.newly_allowed = told(&allowed, new);
+    let denied = beyond(&before, &after, kind);
     found.unknown.extend(unknown(&denied, &paths, "newly denies"));
-    found.newly_denied = denied.classes.iter().map(|class| told(class, false)).collect();
+    found.newly_denied = told(&denied, old);
     found
 }

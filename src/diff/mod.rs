@@ -9,13 +9,14 @@ mod sides;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use clap::{Args, ValueEnum};
 use deputy_delegation::NamespaceName;
+use deputy_policy::PolicyKind;
 
 use self::{
-    compare::{ObjectDifference, alone, objects},
+    compare::{DiffAnswer, ObjectDifference, alone, objects},
     sides::DiffSide,
 };
 use crate::{
@@ -71,29 +72,45 @@ pub fn run(arguments: &DiffArguments) -> CommandResult {
     let namespace = arguments.namespace.as_ref().map(NamespaceName::as_str);
     let old = DiffSide::read(&arguments.old, kind, namespace)?;
     let new = DiffSide::read(&arguments.new, kind, namespace)?;
-    let mut found = objects(&old.objects, &new.objects).map_err(Failure::input)?;
-    if old.policies.is_empty() != new.policies.is_empty() {
+    if old.is_empty() && new.is_empty() {
         return Err(Failure::input(
-            "one of OLD and NEW has a policy by itself, and the other one has none: compare policies with policies",
+            "there is nothing to compare: neither OLD nor NEW has an object of Deputy's or a policy",
         ));
     }
-    let place = |is_new: bool, at| if is_new { new.place(at) } else { old.place(at) };
-    let policies = alone(&old.documents(), &new.documents(), kind, place);
-    found.extend(Some(policies).filter(|policies| !policies.is_empty()));
+    let mut found = objects(&old.objects, &new.objects).map_err(Failure::input)?;
+    found.extend(policies(&old, &new, kind)?);
+    let answer = DiffAnswer {
+        objects: found,
+        passed_over: (old.passed_over, new.passed_over),
+    };
     let mut out = Output::new();
     out.write(match arguments.format {
-        DiffFormat::Text => report::text(&found),
-        DiffFormat::Json => report::json(&found),
-        DiffFormat::Markdown => report::markdown(&found),
+        DiffFormat::Text => report::text(&answer),
+        DiffFormat::Json => report::json(&answer),
+        DiffFormat::Markdown => report::markdown(&answer),
     })?;
     out.flush()?;
-    Ok(answer(&found))
-}
-
-fn answer(found: &[ObjectDifference]) -> CommandAnswer {
-    if found.is_empty() {
+    Ok(if answer.objects.is_empty() {
         CommandAnswer::Yes
     } else {
         CommandAnswer::No
+    })
+}
+
+/// What is to tell of policies that stand alone: those of two files, or those of two folders by the names of their files.
+fn policies(old: &DiffSide, new: &DiffSide, kind: PolicyKind) -> Result<Vec<ObjectDifference>, Failure> {
+    let mut found = Vec::new();
+    let names: BTreeSet<&String> = old.policies.keys().chain(new.policies.keys()).collect();
+    for name in names {
+        let (before, after) = (old.policies.get(name), new.policies.get(name));
+        if name.is_empty() && (before.is_none() || after.is_none()) {
+            return Err(Failure::input(
+                "one of OLD and NEW has a policy by itself, and the other one has none: compare policies with policies, a file with a \
+                 file or a folder with a folder",
+            ));
+        }
+        let difference = alone(name, before, after, kind);
+        found.extend(Some(difference).filter(|difference| !difference.is_empty()));
     }
+    Ok(found)
 }

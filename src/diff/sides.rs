@@ -1,6 +1,9 @@
 //! What is on one side of a comparison.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use deputy_policy::{Document, PolicyKind};
 
@@ -17,9 +20,16 @@ use crate::{
 /// Objects, and policies that stand alone.
 pub struct DiffSide {
     pub objects: Vec<ReadObject>,
-    /// Of one file, with what they say.
-    pub policies: Vec<(Policy, Document)>,
-    file: Option<File>,
+    /// Files with policies that stand alone, by their path in the folder; that of a file that was named itself is empty.
+    pub policies: BTreeMap<String, PolicyFile>,
+    /// Documents that are neither.
+    pub passed_over: usize,
+}
+
+/// A file with policies that stand alone.
+pub struct PolicyFile {
+    policies: Vec<(Policy, Document)>,
+    file: File,
 }
 
 impl DiffSide {
@@ -29,15 +39,48 @@ impl DiffSide {
     /// All that can't be read.
     pub fn read(path: &Path, kind: PolicyKind, namespace: Option<&str>) -> Result<Self, Failure> {
         if path.is_dir() {
-            return Ok(Self {
-                objects: ReadObjects::of(&[PathBuf::from(path)], namespace)?.sound()?,
-                policies: Vec::new(),
-                file: None,
-            });
+            return Self::folder(path, kind, namespace);
         }
         let file = File::read(path)?;
-        // What is wrong with a manifest is said below, with the object.
-        let groups = file.groups(InNamespaces::Longest).unwrap_or_default();
+        let mut side = Self {
+            objects: Vec::new(),
+            policies: BTreeMap::new(),
+            passed_over: 0,
+        };
+        // What is wrong with an object is said of the object, before what is wrong with the rest.
+        if !file.is_policy_in_json() {
+            side.objects(ReadObjects::of_text(&file.name, file.text.clone(), namespace))?;
+        }
+        side.policies(String::new(), file, kind)?;
+        Ok(side)
+    }
+
+    fn folder(path: &Path, kind: PolicyKind, namespace: Option<&str>) -> Result<Self, Failure> {
+        let mut side = Self {
+            objects: Vec::new(),
+            policies: BTreeMap::new(),
+            passed_over: 0,
+        };
+        let read = ReadObjects::of(&[PathBuf::from(path)], namespace)?;
+        let files = read.with_policies.clone();
+        side.objects(read)?;
+        for name in files {
+            let file = Path::new(&name);
+            let inside = file.strip_prefix(path).unwrap_or(file).display().to_string();
+            side.policies(inside, File::read(file)?, kind)?;
+        }
+        Ok(side)
+    }
+
+    fn objects(&mut self, read: ReadObjects) -> Result<(), Failure> {
+        self.passed_over = read.passed_over;
+        self.objects = read.sound()?;
+        Ok(())
+    }
+
+    fn policies(&mut self, name: String, file: File, kind: PolicyKind) -> Result<(), Failure> {
+        let groups = file.groups(InNamespaces::Longest);
+        let groups = groups.map_err(|found| refused(&found, &file.source()))?;
         let alone = groups.into_iter().filter(|group| group.of.is_none());
         let mut policies = Vec::new();
         for policy in alone.flat_map(|group| group.policies) {
@@ -46,19 +89,20 @@ impl DiffSide {
                 .map_err(|found| refused(&found, &file.source()))?;
             policies.push((policy, document));
         }
-        let objects = if file.is_policy_in_json() {
-            Vec::new()
-        } else {
-            ReadObjects::of_text(&file.name, file.text.clone(), namespace).sound()?
-        };
-        Ok(Self {
-            objects,
-            policies,
-            file: Some(file),
-        })
+        self.passed_over = self.passed_over.saturating_sub(policies.len());
+        if !policies.is_empty() {
+            self.policies.insert(name, PolicyFile { policies, file });
+        }
+        Ok(())
     }
 
-    /// The policies that stand alone.
+    /// Whether there is nothing that could be compared.
+    pub fn is_empty(&self) -> bool {
+        self.objects.is_empty() && self.policies.is_empty()
+    }
+}
+
+impl PolicyFile {
     pub fn documents(&self) -> Vec<Document> {
         self.policies
             .iter()
@@ -66,10 +110,10 @@ impl DiffSide {
             .collect()
     }
 
-    /// Where a statement of them stands.
+    /// Where a statement stands.
     pub fn place(&self, (document, statement): (usize, usize)) -> Option<String> {
         let (policy, _) = self.policies.get(document)?;
         let span = policy.find(&format!("Statement[{statement}]"));
-        Some(place(&self.file.as_ref()?.source(), span.as_ref()))
+        Some(place(&self.file.source(), span.as_ref()))
     }
 }

@@ -1,6 +1,6 @@
 //! Objects of files, as `kubectl` reads them.
 
-use std::{path::PathBuf, rc::Rc};
+use std::{collections::BTreeSet, path::PathBuf, rc::Rc};
 
 use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
@@ -96,6 +96,8 @@ pub struct ReadObjects {
     pub problems: Vec<InputProblem>,
     /// Documents that are no objects of Deputy's.
     pub passed_over: usize,
+    /// Files with a document that is a policy by itself. Such documents are passed over, too.
+    pub with_policies: BTreeSet<String>,
 }
 
 impl ReadObjects {
@@ -151,6 +153,9 @@ impl ReadObjects {
     fn document(&mut self, node: YamlNode, file: &Rc<TextFile>, namespace: Option<&str>) {
         let text = |field: &str| node.get(field).and_then(YamlNode::as_str).map(str::to_owned);
         let (Some(version), Some(kind)) = (text("apiVersion"), text("kind")) else {
+            if is_policy(&node) {
+                self.with_policies.insert(file.name.to_string());
+            }
             self.passed_over += 1;
             return;
         };
@@ -242,6 +247,12 @@ impl ReadObjects {
         }
         self.objects = kept;
     }
+}
+
+/// Whether a document is a policy by itself, and no object.
+fn is_policy(node: &YamlNode) -> bool {
+    let has = |member: &str| node.get(member).is_some();
+    has("Statement") && !has("apiVersion") && !has("kind")
 }
 
 fn not_yaml(file: &TextFile, error: &yaml::YamlError) -> InputProblem {

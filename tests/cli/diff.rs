@@ -2,10 +2,13 @@
 
 use serde_json::Value;
 
-use crate::run::{Done, File, deputy};
+use crate::run::{Done, File, Folder, deputy};
 
 const PLATFORM: &str = "examples/productionapp/10-platform.yaml";
 const APPLICATION: &str = "examples/productionapp/20-application.yaml";
+
+/// A namespace, or a ServiceAccount.
+const OTHERS: &str = "1 other document of OLD and 1 of NEW passed over\n";
 
 fn diff(arguments: &[&str]) -> Done {
     deputy(&[&["diff"], arguments].concat(), "")
@@ -23,7 +26,8 @@ fn what_is_the_same_differs_in_nothing() {
                 "{err}"
             );
         } else {
-            assert_eq!((code, out.as_str(), err.as_str()), (0, "nothing differs\n", ""));
+            let expected = format!("nothing differs\n{OTHERS}");
+            assert_eq!((code, out, err), (0, expected, String::new()));
         }
     }
     // Spelling, order and folds of statements say nothing.
@@ -57,7 +61,7 @@ fn each_class_of_requests_has_a_sign_a_witness_and_a_place() {
   - newly denied: s3:PutObject on arn:aws:s3:::productionapp/*, such as s3:PutObject on arn:aws:s3:::productionapp/a [{PLATFORM}:28:9]
   - newly denied: s3:DeleteObject on arn:aws:s3:::productionapp/*, such as s3:DeleteObject on arn:aws:s3:::productionapp/a [{PLATFORM}:28:9]
   ~ spec.session.maxDuration (how long a session may be): 2h, was 1h
-",
+{OTHERS}",
         file.path()
     );
     assert_eq!(out, expected);
@@ -122,4 +126,64 @@ fn policies_by_themselves_are_compared_as_what_they_are() {
     assert_eq!(code, 2);
     assert!(err.contains("compare policies with policies"), "{err}");
     assert_eq!(diff(&[old.path(), "no/such/file"]).code, 2);
+}
+
+fn folder(name: &str, files: &[(&str, &str)]) -> Folder {
+    let folder = Folder::new(name);
+    for (file, text) in files {
+        folder.add(file, text);
+    }
+    folder
+}
+
+const OPEN: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+const READ: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}]}"#;
+
+#[test]
+fn policies_of_folders_are_compared_file_by_file() {
+    let others = ("package.json", "{\"name\": \"x\"}");
+    let old = folder("diff-folder-old", &[("a.json", READ), ("b.json", READ), others]);
+    let new = folder("diff-folder-new", &[("a.json", OPEN), ("b.json", READ), others]);
+    let Done { code, out, .. } = diff(&[old.path(), new.path()]);
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.starts_with("the policy a.json (changed)\n  + newly allowed: * on *, such as "),
+        "{out}"
+    );
+    assert!(!out.contains("b.json"), "{out}");
+    assert!(
+        out.ends_with("\n1 other document of OLD and 1 of NEW passed over\n"),
+        "{out}"
+    );
+    let Done { code, out, .. } = diff(&[old.path(), old.path()]);
+    let expected = "nothing differs\n1 other document of OLD and 1 of NEW passed over\n";
+    assert_eq!((code, out.as_str()), (0, expected));
+    let less = folder("diff-folder-less", &[("b.json", READ)]);
+    let Done { code, out, .. } = diff(&[old.path(), less.path()]);
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.starts_with("the policy a.json (removed)\n  - newly denied: s3:Get* on *"),
+        "{out}"
+    );
+}
+
+#[test]
+fn what_is_wrong_beside_a_policy_is_no_sameness() {
+    let beside = |policy: &str| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: x, name: y}}\n---\n{policy}\n")
+    };
+    let old = File::new("diff-beside-old.yaml", beside(READ));
+    let new = File::new("diff-beside-new.yaml", beside(OPEN));
+    let Done { code, out, err } = diff(&[old.path(), new.path()]);
+    assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    assert!(err.contains("metadata.name"), "{err}");
+}
+
+#[test]
+fn to_compare_nothing_is_a_mistake() {
+    let nothing = folder("diff-nothing", &[("package.json", "{\"name\": \"x\"}")]);
+    let Done { code, out, err } = diff(&[nothing.path(), nothing.path()]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("there is nothing to compare"), "{err}");
 }

@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use crate::diff::compare::ObjectDifference;
+use crate::diff::compare::DiffAnswer;
 
-pub fn json(found: &[ObjectDifference]) -> String {
-    format!("{:#}\n", json!({ "objects": found }))
+pub fn json(answer: &DiffAnswer) -> String {
+    let (old, new) = answer.passed_over;
+    let answer = json!({ "objects": answer.objects, "passedOver": { "old": old, "new": new } });
+    format!("{answer:#}\n")
 }

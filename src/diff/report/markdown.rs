@@ -1,15 +1,15 @@
 //! A comment for a pull request. It begins with a mark by which a later run finds and replaces it.
 
-use crate::diff::compare::{ChangedRequests, ObjectDifference};
+use crate::diff::compare::{ChangedRequests, DiffAnswer};
 
 const MARK: &str = "<!-- deputy diff -->";
 
-pub fn markdown(found: &[ObjectDifference]) -> String {
+pub fn markdown(answer: &DiffAnswer) -> String {
     let mut out = format!("{MARK}\n### What this change allows and denies\n");
-    if found.is_empty() {
+    if answer.objects.is_empty() {
         out.push_str("\nNothing: every object allows the same as before.\n");
     }
-    for one in found {
+    for one in &answer.objects {
         out.push_str(&format!(
             "\n**{}** ({})\n\n",
             code(&one.object),
@@ -23,6 +23,9 @@ pub fn markdown(found: &[ObjectDifference]) -> String {
         for field in &one.fields {
             out.push_str(&format!("- {}\n", escaped(&field.to_string())));
         }
+    }
+    if let Some(passed_over) = answer.passed_over() {
+        out.push_str(&format!("\n{passed_over}.\n"));
     }
     out
 }

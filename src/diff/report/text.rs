@@ -1,16 +1,16 @@
 //! For people: `+` what is newly allowed, `-` what is newly denied, `?` what is not known, `~` what else changes.
 
 use crate::{
-    diff::compare::{ChangedRequests, ObjectDifference},
+    diff::compare::{ChangedRequests, DiffAnswer},
     policy::report::printable,
 };
 
-pub fn text(found: &[ObjectDifference]) -> String {
-    if found.is_empty() {
-        return "nothing differs\n".to_owned();
-    }
+pub fn text(answer: &DiffAnswer) -> String {
     let mut lines = Vec::new();
-    for one in found {
+    if answer.objects.is_empty() {
+        lines.push("nothing differs".to_owned());
+    }
+    for one in &answer.objects {
         lines.push(format!("{} ({})", one.object, one.change.as_str()));
         lines.extend(
             one.newly_allowed
@@ -25,6 +25,7 @@ pub fn text(found: &[ObjectDifference]) -> String {
         lines.extend(one.unknown.iter().map(|reason| format!("  ? unknown: {reason}")));
         lines.extend(one.fields.iter().map(|field| format!("  ~ {field}")));
     }
+    lines.extend(answer.passed_over());
     let mut out = String::new();
     for line in lines {
         out.push_str(&printable(&line));
