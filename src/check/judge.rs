@@ -1,6 +1,9 @@
 //! The webhook's answer about each object, in a cluster that holds all of them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use deputy_admission::{ObjectAnswer, ObjectOutcome, ObjectWarning, answer};
 use deputy_delegation::{ClusterName, Reason, Violation};
@@ -29,15 +32,20 @@ pub fn judge(
     let stored = stored.unwrap_or_default();
     let before = stored.iter().chain(&limits.objects);
     let all = before.clone().chain(&files.objects);
-    let (index, _) = world(cluster.clone(), all);
+    let (index, left_out) = world(cluster.clone(), all);
     // What a change would take away is seen by what there was.
     let has_stored = !stored.is_empty();
+    // All of these are in the first index, too, so that what is left out of this one is known.
     let earlier = has_stored.then(|| world(cluster.clone(), before).0);
     let old: BTreeMap<_, _> = stored.iter().map(|object| (object.id(), object)).collect();
 
     let mut objects = problems(&limits.problems);
     objects.extend(problems(&files.problems));
-    for object in &files.objects {
+    // Without a limit that narrows, more would be accepted: nothing is left out in silence.
+    let ids: BTreeSet<_> = left_out.iter().map(|(object, _)| object.id()).collect();
+    objects.extend(left_out.iter().map(|(object, why)| unreadable(object, why)));
+    let judged = files.objects.iter().filter(|object| !ids.contains(&object.id()));
+    for object in judged {
         let old = old.get(&object.id()).map(|old| &old.value);
         let mut judged = one(object, &index, old);
         if let (Some(earlier), Some(old)) = (&earlier, old) {
@@ -130,6 +138,16 @@ fn one(object: &ReadObject, index: &Arc<Index>, old: Option<&Value>) -> CheckedO
         judged.findings.push(unknown);
     }
     judged
+}
+
+/// One that has not even the shape of an object.
+fn unreadable(object: &ReadObject, why: &str) -> CheckedObject {
+    CheckedObject {
+        object: object.title(),
+        place: object.place(""),
+        status: CheckedStatus::Unreadable,
+        findings: vec![error(object, UNREADABLE, "metadata", why.to_owned())],
+    }
 }
 
 fn error(object: &ReadObject, reason: &'static str, field: &str, message: String) -> CheckFinding {

@@ -72,7 +72,7 @@ impl AskedWorld {
     /// One of these objects; the name of the cluster is as given, or as the status of one of them says.
     ///
     /// # Errors
-    /// None, as a rule.
+    /// An object that has not even the shape of one.
     pub fn of(
         objects: Vec<ReadObject>,
         cluster: Option<ClusterName>,
@@ -83,7 +83,10 @@ impl AskedWorld {
             Some(name) => name.clone(),
             None => ClusterName::new(UNNAMED)?,
         };
-        let (index, _) = world(name, &objects);
+        let (index, left_out) = world(name, &objects);
+        if let Some((object, why)) = left_out.first() {
+            return Err(Failure::input(format!("{}: {why}", object.title())));
+        }
         Ok(Self {
             index,
             objects,

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     kinds::ObjectKind,
+    metadata,
     place::{InputProblem, ProblemSort, WrittenPlace},
     walk::{self, NamedFile},
 };
@@ -364,6 +365,10 @@ fn faults(named: &Named, node: &YamlNode, value: &Value, file: &TextFile) -> Vec
         let missing = "it is missing; write it, or say by --namespace where the object belongs";
         let (field, message) = ("metadata.namespace", lacks("namespace", missing));
         problems.push(problem(unreadable, field, at(field), message));
+    }
+    for fault in metadata::faults(value) {
+        let place = at(&fault.field);
+        problems.push(problem(fault.sort, &fault.field, place, fault.message));
     }
     if let Some(definition) = named.kind.definition() {
         for misfit in misfits(definition, value) {

@@ -4,6 +4,7 @@ mod arguments;
 mod cluster;
 mod kinds;
 mod manifest;
+mod metadata;
 mod place;
 mod walk;
 mod world;

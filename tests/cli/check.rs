@@ -198,6 +198,44 @@ fn what_kubectl_would_not_take_is_found_with_its_place() {
 }
 
 #[test]
+fn a_limit_that_cant_be_read_is_no_reason_to_accept_more() {
+    let narrow = |metadata: &str| {
+        let limit = format!(
+            "apiVersion: deputy.dev/v1alpha1\nkind: DelegationLimit\nmetadata: {{name: narrow{metadata}}}\nspec:\n  namespaces: [payments]\n  \
+             accounts: [production]\n  boundary: {{type: CheckOnly}}\n  ceiling: {{Version: \"2012-10-17\", Statement: [{{Effect: Allow, \
+             Action: \"s3:ListBucket\", Resource: \"arn:aws:s3:::productionapp\"}}]}}\n"
+        );
+        File::new(&format!("check-narrow-{}.yaml", metadata.len()), limit)
+    };
+    let judged = |limit: &File| check(&[APPLICATION, "--limits", PLATFORM, "--limits", limit.path()]);
+    assert_eq!(judged(&narrow("")).code, 1);
+    for field in ["annotations", "labels"] {
+        let limit = narrow(&format!(", {field}: {{a: 1}}"));
+        let Done { code, out, .. } = judged(&limit);
+        assert_eq!(code, 2, "{out}");
+        let told = format!("error[Unreadable]: DelegationLimit narrow: metadata.{field}.a: it is not text");
+        assert!(
+            out.contains(&format!("{}:3:", limit.path())) && out.contains(&told),
+            "{out}"
+        );
+    }
+    // The same of what only the whole shows.
+    let limit = narrow(", generation: x");
+    let Done { code, out, .. } = judged(&limit);
+    assert_eq!(code, 2, "{out}");
+    assert!(
+        out.contains("error[Unreadable]: DelegationLimit narrow: metadata: "),
+        "{out}"
+    );
+    let Done { code, out, .. } = judged(&narrow(", labels: {\"bad key!\": x}"));
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.contains("metadata.labels.bad key!: a key is a name of"),
+        "{out}"
+    );
+}
+
+#[test]
 fn other_documents_are_passed_over_and_counted() {
     let others = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n---\nreplicas: 3\n";
     let Done { code, out, .. } = deputy(&["check", "-"], others);
