@@ -45,11 +45,14 @@ pub fn named<'a>(name: &'a str, paths: &'a [PathBuf]) -> impl Iterator<Item = (&
 /// # Errors
 /// When it can't be opened, with the path.
 pub fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
+    opened(path).map_err(|error| failed(path, &error))
+}
+
+fn opened(path: &Path) -> std::io::Result<Box<dyn Read>> {
     if path == Path::new("-") {
         return Ok(Box::new(std::io::stdin()));
     }
-    let file = std::fs::File::open(path).map_err(|e| failed(path, &e))?;
-    Ok(Box::new(file))
+    Ok(Box::new(std::fs::File::open(path)?))
 }
 
 /// The whole of `path`.
@@ -65,18 +68,30 @@ pub fn read(path: &Path) -> Result<String, Failure> {
 /// # Errors
 /// As [`read`].
 pub fn read_up_to(path: &Path, most: u64) -> Result<String, Failure> {
+    text_up_to(path, most).map_err(|what| failed(path, &what))
+}
+
+/// The same as [`read`].
+///
+/// # Errors
+/// The same, without the path.
+pub fn text(path: &Path) -> Result<String, String> {
+    text_up_to(path, MAX_FILE_BYTES)
+}
+
+fn text_up_to(path: &Path, most: u64) -> Result<String, String> {
     let mut bytes = Vec::new();
-    open(path)?
-        .take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| failed(path, &e))?;
+    opened(path)
+        .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
+        .map_err(|error| error.to_string())?;
     if bytes.len() as u64 > most {
-        let message = format!("more than {most} bytes, which is the most that is read of a file");
-        return Err(failed(path, &message));
+        return Err(format!(
+            "more than {most} bytes, which is the most that is read of a file"
+        ));
     }
     match text::decode(&bytes) {
-        Ok(_) => String::from_utf8(bytes).map_err(|e| failed(path, &e)),
-        Err(not_text) => Err(failed(path, &not_text)),
+        Ok(_) => String::from_utf8(bytes).map_err(|error| error.to_string()),
+        Err(not_text) => Err(not_text.to_string()),
     }
 }
 

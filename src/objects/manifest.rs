@@ -6,29 +6,27 @@ use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
 use super::{
+    faults::{Named, faults, not_yaml},
+    files::{FileContent, content},
     kinds::ObjectKind,
-    metadata,
     place::{InputProblem, ProblemSort, WrittenPlace},
     walk::{self, NamedFile},
 };
 use crate::{
     exit::Failure,
-    input,
-    policy::ambiguous,
-    shape::misfits,
     text::position,
     yaml::{self, YamlKind, YamlNode},
 };
 
 /// A file and its text.
 #[derive(Debug)]
-struct TextFile {
-    name: Rc<str>,
-    text: String,
+pub struct TextFile {
+    pub name: Rc<str>,
+    pub text: String,
 }
 
 impl TextFile {
-    fn place(&self, at: usize) -> WrittenPlace {
+    pub fn place(&self, at: usize) -> WrittenPlace {
         let (line, column) = position(&self.text, at).unwrap_or((1, 1));
         WrittenPlace {
             file: Rc::clone(&self.name),
@@ -105,7 +103,7 @@ impl ReadObjects {
     /// Reads files and folders. An object without a namespace is in `namespace`.
     ///
     /// # Errors
-    /// What an argument names and can't be read at all. What is wrong inside of files is in [`ReadObjects::problems`].
+    /// What an argument names and is not there. What is wrong with files is in [`ReadObjects::problems`].
     pub fn of(arguments: &[PathBuf], namespace: Option<&str>) -> Result<Self, Failure> {
         let mut read = Self::default();
         for file in walk::files(arguments)? {
@@ -116,9 +114,22 @@ impl ReadObjects {
     }
 
     fn file(&mut self, file: &NamedFile, namespace: Option<&str>) -> Result<(), Failure> {
-        let text = input::read(&file.path)?;
         let name = file.path.display().to_string();
-        self.text(&name, text, file.is_named, namespace);
+        match content(file)? {
+            FileContent::Text(text) => self.text(&name, text, file.is_named, namespace),
+            FileContent::Other => self.passed_over += 1,
+            FileContent::Unreadable(message) => self.problems.push(InputProblem {
+                sort: ProblemSort::Unreadable,
+                object: None,
+                place: WrittenPlace {
+                    file: name.into(),
+                    line: 1,
+                    column: 1,
+                },
+                field: String::new(),
+                message,
+            }),
+        }
         Ok(())
     }
 
@@ -256,43 +267,6 @@ fn is_policy(node: &YamlNode) -> bool {
     has("Statement") && !has("apiVersion") && !has("kind")
 }
 
-fn not_yaml(file: &TextFile, error: &yaml::YamlError) -> InputProblem {
-    let template = if file.text.contains("{{") {
-        "; a Helm template has to be rendered first (helm template CHART | deputy check -)"
-    } else {
-        ""
-    };
-    let (line, column) = error.at.unwrap_or((1, 1));
-    let number = |number: u64| usize::try_from(number).unwrap_or(1).max(1);
-    InputProblem {
-        sort: ProblemSort::Unreadable,
-        object: None,
-        place: WrittenPlace {
-            file: Rc::clone(&file.name),
-            line: number(line),
-            column: number(column),
-        },
-        field: String::new(),
-        message: format!("neither a JSON nor a YAML document: {}{template}", error.message),
-    }
-}
-
-/// What an object is called, as far as that is said.
-struct Named {
-    kind: ObjectKind,
-    name: Option<String>,
-    namespace: Option<String>,
-}
-
-impl Named {
-    fn title(&self) -> String {
-        let of = self.namespace.as_ref();
-        let of = of.map_or_else(String::new, |namespace| format!("{namespace}/"));
-        let name = self.name.as_deref().unwrap_or("(without a name)");
-        format!("{} {of}{name}", self.kind.name())
-    }
-}
-
 /// One object, or all that is wrong with how it is written.
 fn object(
     kind: ObjectKind,
@@ -329,57 +303,4 @@ fn object(
             node,
         }),
     })
-}
-
-/// All that is wrong with how an object is written.
-fn faults(named: &Named, node: &YamlNode, value: &Value, file: &TextFile) -> Vec<InputProblem> {
-    let title = named.title();
-    let problem = |sort, field: &str, at: usize, message: String| InputProblem {
-        sort,
-        object: Some(title.clone()),
-        place: file.place(at),
-        field: field.to_owned(),
-        message,
-    };
-    let unreadable = ProblemSort::Unreadable;
-    let mut problems = Vec::new();
-    for (path, span) in node.repeated_keys() {
-        let message = "the key is there more than once".to_owned();
-        problems.push(problem(unreadable, &path, span.start, message));
-    }
-    for finding in ambiguous(named.kind.name(), node, &file.text) {
-        let at = finding.span.map_or(node.span.start, |span| span.start);
-        problems.push(problem(unreadable, &finding.path, at, finding.message));
-    }
-    let at = |field: &str| node.find(field).span.start;
-    let lacks = |field: &str, missing: &str| match node.get("metadata").and_then(|of| of.get(field)) {
-        // Without quotes `n`, `y` and `no` are none.
-        Some(_) => "it is not text; write it in quotes".to_owned(),
-        None => missing.to_owned(),
-    };
-    if named.name.is_none() {
-        let message = lacks("name", "it is missing, and a generateName says too little here");
-        problems.push(problem(unreadable, "metadata.name", at("metadata.name"), message));
-    }
-    if named.kind.is_namespaced() && named.namespace.is_none() {
-        let missing = "it is missing; write it, or say by --namespace where the object belongs";
-        let (field, message) = ("metadata.namespace", lacks("namespace", missing));
-        problems.push(problem(unreadable, field, at(field), message));
-    }
-    for fault in metadata::faults(value) {
-        let place = at(&fault.field);
-        problems.push(problem(fault.sort, &fault.field, place, fault.message));
-    }
-    if let Some(definition) = named.kind.definition() {
-        for misfit in misfits(definition, value) {
-            let place = at(&misfit.path);
-            problems.push(problem(
-                ProblemSort::NotTaken,
-                &misfit.path,
-                place,
-                misfit.message,
-            ));
-        }
-    }
-    problems
 }

@@ -2,6 +2,8 @@
 
 mod arguments;
 mod cluster;
+mod faults;
+mod files;
 mod kinds;
 mod manifest;
 mod metadata;

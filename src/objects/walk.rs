@@ -17,13 +17,26 @@ pub struct NamedFile {
     pub path: PathBuf,
     /// An argument names it. Else it was found in a folder.
     pub is_named: bool,
+    /// Why it can't be read, where that is known: a folder that can't be listed.
+    pub fault: Option<String>,
+}
+
+impl NamedFile {
+    fn found(path: PathBuf, fault: Option<String>) -> Self {
+        Self {
+            path,
+            is_named: false,
+            fault,
+        }
+    }
 }
 
 /// The files of `arguments`, in their order, those of a folder by name. `-` is standard input. In folders `*.yaml`, `*.yml` and `*.json`
-/// count; names that begin with a dot are left out, and links to folders are not followed.
+/// count; names that begin with a dot are left out, and links to folders are not followed. A folder that can't be listed is told as a
+/// file that can't be read.
 ///
 /// # Errors
-/// What is not there or can't be listed, and more than 50,000 files.
+/// More than 50,000 files.
 pub fn files(arguments: &[PathBuf]) -> Result<Vec<NamedFile>, Failure> {
     let mut found = Vec::new();
     for path in arguments {
@@ -33,6 +46,7 @@ pub fn files(arguments: &[PathBuf]) -> Result<Vec<NamedFile>, Failure> {
             found.push(NamedFile {
                 path: path.clone(),
                 is_named: true,
+                fault: None,
             });
         }
     }
@@ -40,17 +54,18 @@ pub fn files(arguments: &[PathBuf]) -> Result<Vec<NamedFile>, Failure> {
 }
 
 fn folder(path: &Path, depth: usize, found: &mut Vec<NamedFile>) -> Result<(), Failure> {
-    if depth > MAX_DEPTH {
-        return Err(failed(path, &format!("more than {MAX_DEPTH} folders deep")));
-    }
-    let entries = std::fs::read_dir(path).map_err(|error| failed(path, &error))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(|error| failed(path, &error))?;
-        if !entry.file_name().to_string_lossy().starts_with('.') {
-            paths.push(entry.path());
+    let listed = if depth > MAX_DEPTH {
+        Err(format!("more than {MAX_DEPTH} folders deep"))
+    } else {
+        list(path).map_err(|error| error.to_string())
+    };
+    let mut paths = match listed {
+        Ok(paths) => paths,
+        Err(fault) => {
+            found.push(NamedFile::found(path.to_owned(), Some(fault)));
+            return Ok(());
         }
-    }
+    };
     paths.sort();
     for path in paths {
         let is_link = path.is_symlink();
@@ -67,10 +82,18 @@ fn folder(path: &Path, depth: usize, found: &mut Vec<NamedFile>) -> Result<(), F
         if found.len() >= MAX_FILES {
             return Err(failed(&path, &format!("more than {MAX_FILES} files")));
         }
-        found.push(NamedFile {
-            path,
-            is_named: false,
-        });
+        found.push(NamedFile::found(path, None));
     }
     Ok(())
+}
+
+fn list(path: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(path)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            paths.push(entry.path());
+        }
+    }
+    Ok(paths)
 }

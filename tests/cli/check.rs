@@ -8,11 +8,11 @@ const PLATFORM: &str = "examples/productionapp/10-platform.yaml";
 const APPLICATION: &str = "examples/productionapp/20-application.yaml";
 const REFUSED: &str = "examples/refused/another-bucket.yaml";
 
-fn check(arguments: &[&str]) -> Done {
+pub fn check(arguments: &[&str]) -> Done {
     deputy(&[&["check"], arguments].concat(), "")
 }
 
-const ROLE: &str = "apiVersion: deputy.dev/v1alpha1
+pub const ROLE: &str = "apiVersion: deputy.dev/v1alpha1
 kind: AWSRole
 metadata: {name: reader, namespace: payments}
 spec:
@@ -195,44 +195,6 @@ fn what_kubectl_would_not_take_is_found_with_its_place() {
     let Done { code, out, .. } = deputy(&["check", "-", "--limits", PLATFORM], &twice);
     assert_eq!(code, 2);
     assert!(out.contains("-:15:18: error[Unreadable]: AWSRole payments/reader: metadata.name: the object is there twice: -:3:18 has it, too"), "{out}");
-}
-
-#[test]
-fn a_limit_that_cant_be_read_is_no_reason_to_accept_more() {
-    let narrow = |metadata: &str| {
-        let limit = format!(
-            "apiVersion: deputy.dev/v1alpha1\nkind: DelegationLimit\nmetadata: {{name: narrow{metadata}}}\nspec:\n  namespaces: [payments]\n  \
-             accounts: [production]\n  boundary: {{type: CheckOnly}}\n  ceiling: {{Version: \"2012-10-17\", Statement: [{{Effect: Allow, \
-             Action: \"s3:ListBucket\", Resource: \"arn:aws:s3:::productionapp\"}}]}}\n"
-        );
-        File::new(&format!("check-narrow-{}.yaml", metadata.len()), limit)
-    };
-    let judged = |limit: &File| check(&[APPLICATION, "--limits", PLATFORM, "--limits", limit.path()]);
-    assert_eq!(judged(&narrow("")).code, 1);
-    for field in ["annotations", "labels"] {
-        let limit = narrow(&format!(", {field}: {{a: 1}}"));
-        let Done { code, out, .. } = judged(&limit);
-        assert_eq!(code, 2, "{out}");
-        let told = format!("error[Unreadable]: DelegationLimit narrow: metadata.{field}.a: it is not text");
-        assert!(
-            out.contains(&format!("{}:3:", limit.path())) && out.contains(&told),
-            "{out}"
-        );
-    }
-    // The same of what only the whole shows.
-    let limit = narrow(", generation: x");
-    let Done { code, out, .. } = judged(&limit);
-    assert_eq!(code, 2, "{out}");
-    assert!(
-        out.contains("error[Unreadable]: DelegationLimit narrow: metadata: "),
-        "{out}"
-    );
-    let Done { code, out, .. } = judged(&narrow(", labels: {\"bad key!\": x}"));
-    assert_eq!(code, 1, "{out}");
-    assert!(
-        out.contains("metadata.labels.bad key!: a key is a name of"),
-        "{out}"
-    );
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod batch;
 mod bootstrap;
 mod bootstrap_formats;
 mod check;
+mod check_input;
 mod cluster_role;
 mod credentials;
 mod diff;

@@ -1,0 +1,85 @@
+//! `deputy check` of what can't be read: it is told, and hides nothing.
+
+use crate::{
+    check::{ROLE, check},
+    run::{Done, File, Folder},
+};
+
+const PLATFORM: &str = "examples/productionapp/10-platform.yaml";
+const APPLICATION: &str = "examples/productionapp/20-application.yaml";
+
+#[test]
+fn a_limit_that_cant_be_read_is_no_reason_to_accept_more() {
+    let narrow = |metadata: &str| {
+        let limit = format!(
+            "apiVersion: deputy.dev/v1alpha1\nkind: DelegationLimit\nmetadata: {{name: narrow{metadata}}}\nspec:\n  namespaces: [payments]\n  \
+             accounts: [production]\n  boundary: {{type: CheckOnly}}\n  ceiling: {{Version: \"2012-10-17\", Statement: [{{Effect: Allow, \
+             Action: \"s3:ListBucket\", Resource: \"arn:aws:s3:::productionapp\"}}]}}\n"
+        );
+        File::new(&format!("check-narrow-{}.yaml", metadata.len()), limit)
+    };
+    let judged = |limit: &File| check(&[APPLICATION, "--limits", PLATFORM, "--limits", limit.path()]);
+    assert_eq!(judged(&narrow("")).code, 1);
+    for field in ["annotations", "labels"] {
+        let limit = narrow(&format!(", {field}: {{a: 1}}"));
+        let Done { code, out, .. } = judged(&limit);
+        assert_eq!(code, 2, "{out}");
+        let told = format!("error[Unreadable]: DelegationLimit narrow: metadata.{field}.a: it is not text");
+        assert!(
+            out.contains(&format!("{}:3:", limit.path())) && out.contains(&told),
+            "{out}"
+        );
+    }
+    // The same of what only the whole shows.
+    let limit = narrow(", generation: x");
+    let Done { code, out, .. } = judged(&limit);
+    assert_eq!(code, 2, "{out}");
+    assert!(
+        out.contains("error[Unreadable]: DelegationLimit narrow: metadata: "),
+        "{out}"
+    );
+    let Done { code, out, .. } = judged(&narrow(", labels: {\"bad key!\": x}"));
+    assert_eq!(code, 1, "{out}");
+    assert!(
+        out.contains("metadata.labels.bad key!: a key is a name of"),
+        "{out}"
+    );
+}
+
+#[test]
+fn one_odd_file_of_a_folder_neither_ends_the_run_nor_stops_it() {
+    let folder = Folder::new("check-odd");
+    folder.add("role.yaml", ROLE);
+    folder.add("mark.json", "\u{feff}{\"a\": 1}");
+    folder.add("binary.json", b"\x89PNG\xff\0");
+    folder.add("large.json", vec![b' '; 16 * 1024 * 1024 + 1]);
+    let pipe = format!("{}/pipe.yaml", folder.path());
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let arguments = [folder.path(), "--limits", PLATFORM];
+    let Done { code, out, err } = check(&arguments);
+    let expected = "1 object: 1 accepted; 4 other documents passed over\n";
+    assert_eq!((code, out.as_str(), err.as_str()), (0, expected, ""));
+    // What may be a manifest is told, with all the rest.
+    folder.add("mark.json", format!("\u{feff}{ROLE}"));
+    std::os::unix::fs::symlink("nowhere", format!("{}/gone.yaml", folder.path())).unwrap();
+    let Done { code, out, err } = check(&arguments);
+    assert_eq!(
+        (code, err.as_str()),
+        (2, "deputy: 2 inputs can't be read\n"),
+        "{out}"
+    );
+    for told in [
+        "mark.json:1:1: error[Unreadable]: ",
+        "it begins with a byte order mark",
+        "gone.yaml:1:1: error[Unreadable]: ",
+        "3 objects: 1 accepted, 2 unreadable; 3 other documents passed over\n",
+    ] {
+        assert!(out.contains(told), "{told}: {out}");
+    }
+    // A file that is named is what somebody wants judged, and does not hide what is beside it.
+    let mark = File::new("check-mark.yaml", "\u{feff}a: 1\n");
+    let Done { code, out, .. } = check(&[mark.path(), folder.path(), "--limits", PLATFORM]);
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("4 objects: 1 accepted, 3 unreadable"), "{out}");
+}
