@@ -19,7 +19,7 @@ use self::{
 };
 use crate::{
     credentials::kubeconfig::KubeconfigArguments,
-    exit::{CommandAnswer, CommandResult, Failure},
+    exit::{CommandAnswer, CommandResult, Failure, say},
     input::{named, once},
     objects::{ReadObjects, live},
     output::Output,
@@ -82,6 +82,9 @@ pub fn run(arguments: &CheckArguments) -> CommandResult {
     let mut out = Output::new();
     write(&answer, arguments.format, &mut out)?;
     out.flush()?;
+    if answer.objects.is_empty() {
+        say(&"nothing was judged: FILE has no object of Deputy's");
+    }
     outcome(&answer, arguments.allow_undecided)
 }
 

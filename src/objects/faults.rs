@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
 use super::{
@@ -36,6 +37,47 @@ pub fn not_yaml(file: &TextFile, error: &YamlError) -> InputProblem {
         field: String::new(),
         message: format!("neither a JSON nor a YAML document: {}{template}", error.message),
     }
+}
+
+/// What makes it uncertain which object a document is, of one that may be Deputy's or a list with such: passed over it would be neither
+/// judged nor told.
+pub fn head(node: &YamlNode, file: &TextFile) -> Option<InputProblem> {
+    let named = |name: &'static str| node.members().iter().filter(move |(key, _)| key.name == name);
+    let is = |name, is: fn(&str) -> bool| named(name).any(|(_, value)| value.as_str().is_some_and(is));
+    let is_ours = is("apiVersion", is_ours);
+    if !is_ours && !(is("kind", |kind| kind.ends_with("List")) && named("items").next().is_some()) {
+        return None;
+    }
+    let problem = |field: &str, at: usize, message: String| InputProblem {
+        sort: ProblemSort::Unreadable,
+        object: None,
+        place: file.place(at),
+        field: field.to_owned(),
+        message,
+    };
+    for field in ["apiVersion", "kind", "items"] {
+        if let Some((key, _)) = named(field).nth(1) {
+            let message = "the key is there more than once".to_owned();
+            return Some(problem(field, key.span.start, message));
+        }
+    }
+    let version = node.get("apiVersion").filter(|_| is_ours)?;
+    if node.get("kind").and_then(YamlNode::as_str).is_none() {
+        let message = "it is missing, or no text".to_owned();
+        return Some(problem("kind", node.find("kind").span.start, message));
+    }
+    let text = version.as_str()?;
+    if text.split('/').next() != Some(GROUP) || !text.contains('/') {
+        let message = format!("there is no {text}; write {GROUP}/{VERSION}");
+        return Some(problem("apiVersion", version.span.start, message));
+    }
+    None
+}
+
+/// Whether a version is meant to be of Deputy's group, however it is spelled.
+fn is_ours(version: &str) -> bool {
+    let group = version.split('/').next().unwrap_or_default();
+    group.trim().eq_ignore_ascii_case(GROUP)
 }
 
 /// What an object is called, as far as that is said.

@@ -6,7 +6,7 @@ use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
 use super::{
-    faults::{Named, faults, not_yaml},
+    faults::{Named, faults, head, not_yaml},
     files::{FileContent, content},
     kinds::ObjectKind,
     place::{InputProblem, ProblemSort, WrittenPlace},
@@ -163,6 +163,9 @@ impl ReadObjects {
     }
 
     fn document(&mut self, node: YamlNode, file: &Rc<TextFile>, namespace: Option<&str>) {
+        if let Some(problem) = head(&node, file) {
+            return self.problems.push(problem);
+        }
         let text = |field: &str| node.get(field).and_then(YamlNode::as_str).map(str::to_owned);
         let (Some(version), Some(kind)) = (text("apiVersion"), text("kind")) else {
             if is_policy(&node) {

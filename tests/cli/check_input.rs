@@ -2,7 +2,7 @@
 
 use crate::{
     check::{ROLE, check},
-    run::{Done, File, Folder},
+    run::{Done, File, Folder, deputy},
 };
 
 const PLATFORM: &str = "examples/productionapp/10-platform.yaml";
@@ -82,4 +82,64 @@ fn one_odd_file_of_a_folder_neither_ends_the_run_nor_stops_it() {
     let Done { code, out, .. } = check(&[mark.path(), folder.path(), "--limits", PLATFORM]);
     assert_eq!(code, 2, "{out}");
     assert!(out.contains("4 objects: 1 accepted, 3 unreadable"), "{out}");
+}
+
+#[test]
+fn what_may_be_an_object_of_deputys_is_never_passed_over() {
+    for (from, to, told) in [
+        (
+            "kind: AWSRole\n",
+            "",
+            "-:1:1: error[Unreadable]: -: kind: it is missing",
+        ),
+        (
+            "kind: AWSRole\n",
+            "kind: 3\n",
+            "-:2:7: error[Unreadable]: -: kind: it is missing, or no text",
+        ),
+        (
+            "deputy.dev/",
+            "Deputy.dev/",
+            "-:1:13: error[Unreadable]: -: apiVersion: there is no Deputy.dev/v1alpha1; write deputy",
+        ),
+        (
+            "deputy.dev/v1alpha1",
+            "deputy.dev",
+            "apiVersion: there is no deputy.dev; write deputy.dev/v1alpha1",
+        ),
+        (
+            "kind:",
+            "apiVersion: v1\nkind:",
+            "-:2:1: error[Unreadable]: -: apiVersion: the key is there more than once",
+        ),
+        (
+            "spec:",
+            "kind: ConfigMap\nspec:",
+            "-:4:1: error[Unreadable]: -: kind: the key is there more than once",
+        ),
+    ] {
+        let text = ROLE.replacen(from, to, 1);
+        assert_ne!(text, ROLE);
+        let Done { code, out, .. } = deputy(&["check", "-", "--limits", PLATFORM], &text);
+        assert_eq!(code, 2, "{to}: {out}");
+        assert!(out.contains(told), "{to}: {out}");
+    }
+    let items = "apiVersion: v1\nkind: List\nitems: []\nitems: []\n";
+    let Done { code, out, .. } = deputy(&["check", "-"], items);
+    assert_eq!(code, 2, "{out}");
+    assert!(
+        out.contains("-:4:1: error[Unreadable]: -: items: the key is there more than once"),
+        "{out}"
+    );
+}
+
+#[test]
+fn that_nothing_was_judged_is_said() {
+    let Done { code, out, err } = deputy(&["check", "-"], "apiVersion: v1\nkind: ConfigMap\n");
+    assert_eq!(code, 0);
+    assert_eq!(out, "no object of Deputy's; 1 other document passed over\n");
+    assert_eq!(
+        err,
+        "deputy: nothing was judged: FILE has no object of Deputy's\n"
+    );
 }
