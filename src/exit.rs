@@ -2,6 +2,8 @@
 
 use std::{io::Write as _, process::ExitCode};
 
+use crate::policy::report::printable;
+
 /// What a command that answers a question found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandAnswer {
@@ -17,6 +19,9 @@ pub enum Failure {
     /// Bad input or arguments.
     #[error("{0}")]
     Input(String),
+    /// The same, drawn for a terminal: what it quotes is escaped already.
+    #[error("{0}")]
+    Drawn(String),
     /// The process can't go on.
     #[error("{0}")]
     Process(String),
@@ -45,19 +50,35 @@ pub fn code(outcome: &CommandResult) -> ExitCode {
         Ok(CommandAnswer::Yes) => ExitCode::SUCCESS,
         Ok(CommandAnswer::No) => ExitCode::from(1),
         Err(failure) => {
-            say(failure);
+            match failure {
+                Failure::Drawn(text) => write(text),
+                Failure::Input(_) | Failure::Process(_) => say(failure),
+            }
             ExitCode::from(match failure {
-                Failure::Input(_) => 2,
+                Failure::Input(_) | Failure::Drawn(_) => 2,
                 Failure::Process(_) => 3,
             })
         }
     }
 }
 
-/// Tells whoever reads standard error.
+/// Tells whoever reads standard error. What is quoted there may come from anybody: it does not steer a terminal, and is no command to
+/// what runs this, such as `::error::` at the beginning of a line to GitHub Actions.
 pub fn say(what: &dyn std::fmt::Display) {
+    write(&shown(&what.to_string()));
+}
+
+fn write(text: &str) {
     // Not `eprintln!`, which panics when standard error is closed; nobody is left to be told then.
-    drop(writeln!(std::io::stderr(), "deputy: {what}"));
+    drop(writeln!(std::io::stderr(), "deputy: {text}"));
+}
+
+fn shown(text: &str) -> String {
+    let line = |line: &str| match line.trim_start().starts_with("::") {
+        true => format!("deputy: {}", printable(line)),
+        false => printable(line),
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -73,5 +94,14 @@ mod tests {
             panic!("a fault of the process")
         };
         assert_eq!(message, "failed to listen on 127.0.0.1:8443: address in use");
+    }
+
+    #[test]
+    fn what_is_quoted_steers_nothing() {
+        assert_eq!(shown("a\u{1b}[2J\rb\u{202e}c"), "a\\u{1b}[2J\\u{d}b\\u{202e}c");
+        assert_eq!(
+            shown("two\nlines\n ::error::x"),
+            "two\nlines\ndeputy:  ::error::x"
+        );
     }
 }

@@ -11,7 +11,7 @@ use super::{
     policies::{PolicySet, namespaces, policies, policy_kind},
     sides::PolicyFile,
 };
-use crate::objects::ReadObject;
+use crate::{objects::ReadObject, policy::report::printable};
 
 /// What became of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -164,7 +164,7 @@ fn pair(old: Option<&ReadObject>, new: Option<&ReadObject>) -> Result<Option<Obj
         let place = object
             .place("")
             .map_or_else(String::new, |place| format!("{place}: "));
-        format!("{place}{}: {why}", object.title())
+        printable(&format!("{place}{}: {why}", object.title()))
     };
     let namespaces = namespaces(&both).map_err(|why| wrong(one, why))?;
     found.unknown.extend(namespaces.unknown(old, new));

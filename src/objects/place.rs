@@ -2,6 +2,8 @@
 
 use std::{fmt, rc::Rc};
 
+use crate::policy::report::printable;
+
 /// Where something stands: a file, and a line and column from 1; columns are characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WrittenPlace {
@@ -38,14 +40,17 @@ pub struct InputProblem {
 }
 
 impl fmt::Display for InputProblem {
+    /// One line, whatever names and messages have in them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.place)?;
-        if let Some(object) = &self.object {
-            write!(f, "{object}: ")?;
+        let place = self.place.to_string();
+        let parts = [
+            Some(place.as_str()),
+            self.object.as_deref(),
+            Some(self.field.as_str()),
+        ];
+        for part in parts.into_iter().flatten().filter(|part| !part.is_empty()) {
+            write!(f, "{}: ", printable(part))?;
         }
-        if !self.field.is_empty() {
-            write!(f, "{}: ", self.field)?;
-        }
-        f.write_str(&self.message)
+        f.write_str(&printable(&self.message))
     }
 }

@@ -52,8 +52,13 @@ pub fn text(findings: &[Lint], source: &ReportSource<'_>, style: Style) -> Strin
 
 /// The failure of a command whose input is no policy.
 pub fn refused(findings: &[Lint], source: &ReportSource<'_>) -> Failure {
-    let shown = text(findings, source, Style::of(&std::io::stderr()));
-    Failure::input(format!("{} is refused\n{}", source.name, shown.trim_end()))
+    let style = Style::of(&std::io::stderr());
+    let shown = text(findings, source, style);
+    let message = format!("{} is refused\n{}", printable(source.name), shown.trim_end());
+    match style {
+        Style::Plain => Failure::Input(message),
+        Style::Drawn { .. } => Failure::Drawn(message),
+    }
 }
 
 fn plain(finding: &Lint, source: &ReportSource<'_>, out: &mut String) {

@@ -143,3 +143,19 @@ fn that_nothing_was_judged_is_said() {
         "deputy: nothing was judged: FILE has no object of Deputy's\n"
     );
 }
+
+#[test]
+fn names_steer_neither_a_terminal_nor_what_runs_the_command() {
+    let name = "name: b, name: \"a\\n::error::x\\e[2J\\u202E\"";
+    let text = ROLE.replace("name: reader", name);
+    let Done { code, err, .. } = deputy(&["diff", "-", APPLICATION], &text);
+    assert_eq!(code, 2, "{err}");
+    let lines = err.lines();
+    assert!(lines.clone().all(|line| !line.starts_with("::")), "{err}");
+    assert!(!err.contains('\u{1b}') && !err.contains('\u{202e}'), "{err}");
+    let text = ROLE.replace("name: reader", "name: \"a\\n::error::x\\e[2J\"");
+    let Done { code, err, .. } = deputy(&["diff", "-", APPLICATION], &text);
+    assert_eq!(code, 2, "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+    assert!(err.contains("a\\u{a}::error::x\\u{1b}[2J"), "{err}");
+}
