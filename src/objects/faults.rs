@@ -45,7 +45,8 @@ pub fn head(node: &YamlNode, file: &TextFile) -> Option<InputProblem> {
     let named = |name: &'static str| node.members().iter().filter(move |(key, _)| key.name == name);
     let is = |name, is: fn(&str) -> bool| named(name).any(|(_, value)| value.as_str().is_some_and(is));
     let is_ours = is("apiVersion", is_ours);
-    if !is_ours && !(is("kind", |kind| kind.ends_with("List")) && named("items").next().is_some()) {
+    let is_list = is("kind", |kind| kind.ends_with("List")) && named("items").next().is_some();
+    if !is_ours && !is_list {
         return None;
     }
     let problem = |field: &str, at: usize, message: String| InputProblem {

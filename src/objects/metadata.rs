@@ -102,8 +102,8 @@ fn is_value(text: &str) -> bool {
     let is_end = |c: char| c.is_ascii_alphanumeric();
     text.len() <= MAX_NAME
         && text.chars().all(|c| is_end(c) || matches!(c, '-' | '_' | '.'))
-        && text.starts_with(is_end) == !text.is_empty()
-        && text.ends_with(is_end) == !text.is_empty()
+        && text.starts_with(is_end) != text.is_empty()
+        && text.ends_with(is_end) != text.is_empty()
 }
 
 fn is_dns_name(text: &str) -> bool {
