@@ -158,6 +158,9 @@ class Wire:
                     return
                 sink.sendall(data)
         except OSError:
+            if self._cut:
+                # Both sides are being reset, which an orderly end must not come before.
+                return
             # One side is gone: the other one hears of it.
             for one in (source, sink):
                 with contextlib.suppress(OSError):
