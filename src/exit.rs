@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, process::ExitCode};
 
-use crate::policy::report::printable;
+use crate::text::printable;
 
 /// What a command that answers a question found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -57,6 +57,24 @@ pub fn position(text: &str, at: usize) -> Option<(usize, usize)> {
     Some((line, column))
 }
 
+/// Characters that steer a terminal, or turn the direction of text, are not written to one.
+pub fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+}
+
+/// A text as it may be written to a terminal: what steers one is escaped.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) {
+            out.extend(c.escape_unicode());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

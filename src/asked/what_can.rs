@@ -13,7 +13,8 @@ use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
     objects::{AskedWorld, WorldArguments},
     output::Output,
-    policy::{report::printable, words},
+    policy::words,
+    text::printable,
 };
 
 const EXAMPLES: &str = "Examples:

@@ -13,7 +13,7 @@ use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
     objects::{AskedWorld, WorldArguments},
     output::Output,
-    policy::report::printable,
+    text::printable,
 };
 
 const EXAMPLES: &str = "Examples:

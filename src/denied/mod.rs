@@ -17,7 +17,7 @@ use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
     objects::WorldArguments,
     output::Output,
-    policy::report::printable,
+    text::printable,
 };
 
 const EXAMPLES: &str = "Example:

@@ -11,7 +11,7 @@ use super::{
     policies::{PolicySet, namespaces, policies, policy_kind},
     sides::PolicyFile,
 };
-use crate::{objects::ReadObject, policy::report::printable};
+use crate::{objects::ReadObject, text::printable};
 
 /// What became of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

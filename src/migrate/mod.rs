@@ -1,12 +1,14 @@
 //! `deputy migrate`: objects that take the place of what gives pods their roles today. Nothing is applied.
 
 mod export;
+mod former;
 mod grants;
 mod permitted;
 mod plan;
 mod policies;
 mod roles;
 mod trust;
+mod version;
 
 use std::path::PathBuf;
 
@@ -14,7 +16,7 @@ use clap::Args;
 use serde_json::Value;
 
 use self::{
-    grants::Former,
+    former::Former,
     plan::{Proposal, RoleForm},
     roles::OldRoles,
 };

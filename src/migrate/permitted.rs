@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use regex::RegexBuilder;
 use serde_json::Value;
 
-use super::grants::{Former, OldGrant};
+use super::former::{Former, OldGrant};
 
 /// Of kiam: a regular expression.
 const PERMITTED: &str = "iam.amazonaws.com/permitted";
@@ -120,7 +120,7 @@ fn fits(glob: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::migrate::grants::OldWay;
+    use crate::migrate::former::OldWay;
 
     const PREFIX: &str = "arn:aws:iam::123456789012:role/";
 

@@ -8,7 +8,8 @@ use deputy_policy::{Candidate, Containment, Document, contains, escalation};
 use serde_json::{Map, Value, json};
 
 use super::{
-    grants::{OldGrant, OldGrants, OldWay},
+    former::{OldGrant, OldWay},
+    grants::OldGrants,
     policies::{KnownPolicies, union},
     roles::{OldRole, OldRoles},
     trust,

@@ -4,7 +4,10 @@ use deputy_delegation::RoleArn;
 use deputy_policy::{Candidate, Containment, Document, Effect, PolicyKind, Statement, Version, contains};
 use serde_json::Value;
 
-use super::roles::{OldRole, OldRoles};
+use super::{
+    roles::{OldRole, OldRoles},
+    version::is_old,
+};
 
 /// What is known of a role's policies: each parsed, by what it is called.
 pub struct KnownPolicies {
@@ -91,25 +94,6 @@ fn read(document: &Value) -> Result<Document, String> {
 
 fn parse(document: &Value, kind: PolicyKind) -> Result<Document, String> {
     Document::from_value(document, kind).map_err(|errors| errors.to_string())
-}
-
-/// Whether a policy is in the language of 2008, which AWS reads it in, too, where it says no version.
-fn is_old(document: &Value) -> bool {
-    document.is_object()
-        && document
-            .get("Version")
-            .is_none_or(|version| version == "2008-10-17")
-}
-
-/// A policy in the language of today: without `${`, which is a variable in this one alone, it means the same.
-pub fn of_today(mut document: Value) -> Value {
-    if is_old(&document)
-        && !document.to_string().contains("${")
-        && let Some(members) = document.as_object_mut()
-    {
-        members.insert("Version".to_owned(), "2012-10-17".into());
-    }
-    document
 }
 
 /// All that the documents allow, each statement once and without its name.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use deputy_delegation::RoleArn;
 use serde_json::Value;
 
-use super::policies::of_today;
+use super::version::of_today;
 
 /// One IAM role, as far as the files say.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use deputy_policy::{
 };
 use serde_json::Value;
 
-use super::grants::{OldGrant, OldWay};
+use super::former::{OldGrant, OldWay};
 
 const PODS: &str = "pods.eks.amazonaws.com";
 

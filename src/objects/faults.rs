@@ -7,9 +7,8 @@ use serde_json::Value;
 
 use super::{
     kinds::ObjectKind,
-    manifest::TextFile,
     metadata,
-    place::{InputProblem, ProblemSort, WrittenPlace},
+    place::{InputProblem, ProblemSort, TextFile, WrittenPlace},
 };
 use crate::{
     policy::ambiguous,
@@ -82,13 +81,13 @@ fn is_ours(version: &str) -> bool {
 }
 
 /// What an object is called, as far as that is said.
-pub struct Named {
+pub struct WrittenName {
     pub kind: ObjectKind,
     pub name: Option<String>,
     pub namespace: Option<String>,
 }
 
-impl Named {
+impl WrittenName {
     fn title(&self) -> String {
         let of = self.namespace.as_ref();
         let of = of.map_or_else(String::new, |namespace| format!("{namespace}/"));
@@ -98,7 +97,7 @@ impl Named {
 }
 
 /// All that is wrong with how an object is written.
-pub fn faults(named: &Named, node: &YamlNode, value: &Value, file: &TextFile) -> Vec<InputProblem> {
+pub fn faults(named: &WrittenName, node: &YamlNode, value: &Value, file: &TextFile) -> Vec<InputProblem> {
     let title = named.title();
     let problem = |sort, field: &str, at: usize, message: String| InputProblem {
         sort,

@@ -6,35 +6,16 @@ use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
 use super::{
-    faults::{Named, faults, head, not_yaml},
+    faults::{WrittenName, faults, head, not_yaml},
     files::{FileContent, content},
     kinds::ObjectKind,
-    place::{InputProblem, ProblemSort, WrittenPlace},
+    place::{InputProblem, ProblemSort, TextFile, WrittenPlace},
     walk::{self, NamedFile},
 };
 use crate::{
     exit::Failure,
-    text::position,
     yaml::{self, YamlKind, YamlNode},
 };
-
-/// A file and its text.
-#[derive(Debug)]
-pub struct TextFile {
-    pub name: Rc<str>,
-    pub text: String,
-}
-
-impl TextFile {
-    pub fn place(&self, at: usize) -> WrittenPlace {
-        let (line, column) = position(&self.text, at).unwrap_or((1, 1));
-        WrittenPlace {
-            file: Rc::clone(&self.name),
-            line,
-            column,
-        }
-    }
-}
 
 /// Where an object was read.
 #[derive(Debug)]
@@ -283,13 +264,13 @@ fn object(
         metadata.get(field).and_then(Value::as_str).map(str::to_owned)
     };
     let namespace = text("namespace").or_else(|| namespace.map(str::to_owned));
-    let named = Named {
+    let named = WrittenName {
         kind,
         name: text("name"),
         namespace: namespace.filter(|_| kind.is_namespaced()),
     };
     let problems = faults(&named, &node, &value, file);
-    let Named { name, namespace, .. } = named;
+    let WrittenName { name, namespace, .. } = named;
     let (Some(name), true) = (name, problems.is_empty()) else {
         return Err(problems);
     };

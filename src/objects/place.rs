@@ -2,7 +2,7 @@
 
 use std::{fmt, rc::Rc};
 
-use crate::policy::report::printable;
+use crate::text::{position, printable};
 
 /// Where something stands: a file, and a line and column from 1; columns are characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,24 @@ pub struct WrittenPlace {
 impl fmt::Display for WrittenPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// A file and its text.
+#[derive(Debug)]
+pub struct TextFile {
+    pub name: Rc<str>,
+    pub text: String,
+}
+
+impl TextFile {
+    pub fn place(&self, at: usize) -> WrittenPlace {
+        let (line, column) = position(&self.text, at).unwrap_or((1, 1));
+        WrittenPlace {
+            file: Rc::clone(&self.name),
+            line,
+            column,
+        }
     }
 }
 

@@ -6,7 +6,10 @@ use deputy_policy::{Lint, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use serde::Serialize;
 
-use crate::{exit::Failure, text::position};
+use crate::{
+    exit::Failure,
+    text::{position, printable, steers},
+};
 
 /// Width of what is drawn on a terminal.
 const WIDTH: usize = 100;
@@ -74,24 +77,7 @@ fn plain(finding: &Lint, source: &ReportSource<'_>, out: &mut String) {
     out.push('\n');
 }
 
-/// Characters that steer a terminal, or turn the direction of text, are not written to one.
-fn steers(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-}
-
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        if steers(c) {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
-/// The same for lines of a file, whose bytes must stay where they are.
+/// What [`printable`] is for, of lines of a file, whose bytes must stay where they are.
 fn harmless(text: &str) -> String {
     let stand_in = |c: char| match c.len_utf8() {
         1 => '?',

@@ -2,7 +2,7 @@
 
 use crate::{
     check::answer::{CheckAnswer, CheckFinding, CheckedObject},
-    policy::report::printable,
+    text::printable,
 };
 
 /// The answer for people.

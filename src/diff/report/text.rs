@@ -2,7 +2,7 @@
 
 use crate::{
     diff::compare::{ChangedRequests, DiffAnswer},
-    policy::report::printable,
+    text::printable,
 };
 
 pub fn text(answer: &DiffAnswer) -> String {
