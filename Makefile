@@ -103,6 +103,11 @@ soak-credentials: tools ## Broker and agents for a long time, and beside nginx; 
 	cargo build --release --locked --bins
 	hack/soak-credentials
 
+.PHONY: bench-webhook
+bench-webhook: tools ## What a review of a pod costs the webhook, over TLS; writes that table of docs/benchmarks.md (NGINX= WRK=)
+	cargo build --release --locked --bin deputy
+	hack/bench-webhook
+
 .PHONY: soak
 soak: soak-controllers ## Hold verdicts of containment against random requests (SOAK_SECONDS=60 or SOAK_CHECKS, SOAK_SEED, SOAK_PROFILE)
 	cargo run --locked --profile soak -p deputy-policy-testing --bin soak
