@@ -7,14 +7,13 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
+from measured import DOCUMENT, Section
 from rig.tools import ROOT
 
 from . import table
 from .stage import Stage
 from .story import grow, within_a_rate
 
-DOCUMENT = ROOT / "docs/benchmarks.md"
-BEGIN, END = "<!-- scale -->\n", "<!-- /scale -->\n"
 ROLES_AT_A_RATE = 100
 """How many roles the one account has whose calls are granted slowly: enough to be far beyond what may come at once."""
 
@@ -39,17 +38,13 @@ def main() -> None:
         sys.exit("bench-scale takes no arguments: SIZES, PER_ACCOUNT, RATES and PROFILE are environment variables")
     sizes, rates = numbers("SIZES", "1000,10000"), numbers("RATES", "20,5")
     per_account, profile = numbers("PER_ACCOUNT", "250")[0], os.environ.get("PROFILE", "release")
-    before, _, rest = DOCUMENT.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        sys.exit(f"{DOCUMENT} lacks the markers")
+    section = Section("scale")
     started, load = datetime.now(timezone.utc), os.getloadavg()[0]
     measured, at_rates = [], []
 
     def write() -> None:
         tables = table.of_sizes(measured) + table.of_rates(at_rates)
-        text = f"\n{machine(started, load, profile)}\n{tables}"
-        DOCUMENT.write_text(before + BEGIN + text + END + after)
+        section.write(f"\n{machine(started, load, profile)}\n{tables}")
 
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="deputy-scale-") as folder, Stage(Path(folder), profile) as stage:

@@ -12,14 +12,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from integration.scenario import READ, Scenario, Team
+from measured import Section
 from rig.aws import Aws
 from rig.cluster import Cluster
 from rig.deputy import Deputy
 from soak_credentials.load import CLIENT_CORE, SERVER_CORE, TIMES, closed, nginx
 from soak_credentials.world import pin, resident
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
-BEGIN, END = "<!-- webhook -->\n", "<!-- /webhook -->\n"
 EKS = {1: 79, 20: 709}
 """Microseconds of CPU that the webhook of EKS needs, and how many times less is to be needed."""
 TIMES_LESS = {1: 3, 20: 6}
@@ -132,15 +131,13 @@ def table(rows: list[Row], memory: float, load: float) -> str:
 
 
 def main() -> None:
-    load = os.getloadavg()[0]
+    section, load = Section("webhook"), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="deputy-webhook-") as folder:
         rows, memory = measure(Path(folder), os.environ.get("PROFILE", "release"))
     text = table(rows, memory, load)
     print(text)
-    whole = DOCUMENT.read_text()
     if not os.environ.get("DRY"):
-        begin, end = whole.index(BEGIN) + len(BEGIN), whole.index(END)
-        DOCUMENT.write_text(whole[:begin] + text + "\n" + whole[end:])
+        section.write(text + "\n")
 
 
 if __name__ == "__main__":

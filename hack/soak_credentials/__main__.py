@@ -7,12 +7,12 @@ import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
 
+from measured import Section
+
 from .load import TIMES, Cost, costs
 from .soak import Record, Soak
 from .world import World
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs/benchmarks.md"
-BEGIN, END = "<!-- soak -->\n", "<!-- /soak -->\n"
 FLAT = 5.0
 """Percent."""
 
@@ -57,7 +57,7 @@ def warm(rows: list[Cost], load: float) -> str:
 
 def main() -> None:
     minutes, clients, agents = (int(os.environ.get(*what)) for what in (("MINUTES", "20"), ("CLIENTS", "200"), ("AGENTS", "5")))
-    before = os.getloadavg()[0]
+    section, before = Section("soak"), os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="deputy-soak-") as folder, World(Path(folder), os.environ.get("PROFILE", "release")) as world:
         for _ in range(agents):
             world.add_agent()
@@ -69,10 +69,8 @@ def main() -> None:
         if not os.environ.get("WITHOUT_LOAD"):
             text += warm(costs(world, Path(folder)), os.getloadavg()[0])
     print(text)
-    whole = DOCUMENT.read_text()
     if not os.environ.get("DRY"):
-        begin, end = whole.index(BEGIN) + len(BEGIN), whole.index(END)
-        DOCUMENT.write_text(whole[:begin] + text + "\n" + whole[end:])
+        section.write(text + "\n")
     if grown > FLAT:
         sys.exit(1)
 
