@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deputy_delegation::wildcard_match;
 use regex::RegexBuilder;
 use serde_json::Value;
 
@@ -92,29 +93,7 @@ fn is_allowed(globs: &str, role: &str, prefix: &str) -> Result<bool, String> {
     Ok(globs
         .iter()
         .filter_map(Value::as_str)
-        .any(|glob| fits(&arn(glob), &role)))
-}
-
-/// Whether a glob, of which `*` alone stands for others, fits all of a text.
-fn fits(glob: &str, text: &str) -> bool {
-    let mut parts = glob.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
-        return false;
-    };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            return rest.ends_with(part);
-        }
-        match rest.split_once(part) {
-            Some((_, after)) => rest = after,
-            None => return false,
-        }
-    }
-    true
+        .any(|glob| wildcard_match(&arn(glob), &role)))
 }
 
 #[cfg(test)]

@@ -18,8 +18,7 @@ pub use arn::{IamEntity, IssuerArn, ManagedPolicyArn, PolicyArn, PolicyOwner, Ro
 pub use duration::{FederatedDuration, MaxSessionDuration, SessionDuration, seconds_in};
 pub use eks::EksClusterArn;
 pub use federated::{FederatedUserArn, FederatedUserName, FederatedUserPattern};
-pub(crate) use pattern::wildcard_match;
-pub use pattern::{IamArnPattern, NamespacePattern, TextPattern};
+pub use pattern::{IamArnPattern, NamespacePattern, TextPattern, wildcard_match};
 pub use policy_resource::{PolicyResource, PolicyResourceKind, PolicyResourcePattern, ResourceHome};
 pub use principal::{
     Audience, ClaimName, ClaimValue, OidcProviderArn, PersonName, PrincipalArn, PrincipalId, PrincipalKind,

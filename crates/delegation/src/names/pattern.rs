@@ -5,7 +5,8 @@ use std::fmt;
 use super::{AccountId, NameError, NamespaceName, Partition};
 
 /// Whether `pattern`, in which `*` is any run of characters, covers all of `text`.
-pub(crate) fn wildcard_match(pattern: &str, text: &str) -> bool {
+#[must_use]
+pub fn wildcard_match(pattern: &str, text: &str) -> bool {
     // Greedy with one point of return: linear in pattern times name.
     let (p, s) = (pattern.as_bytes(), text.as_bytes());
     let (mut i, mut j, mut back) = (0, 0, None);
