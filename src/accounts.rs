@@ -108,7 +108,7 @@ fn parsed<K: DeserializeOwned, T>(
 ) -> Result<T, String> {
     let name = manifest.pointer("/metadata/name").and_then(Value::as_str);
     let object = name.map_or_else(|| kind.to_owned(), |name| format!("{kind} {name}"));
-    let misfits = crd(plural).map_or_else(Vec::new, |definition| misfits(&definition, manifest));
+    let misfits = crd(plural).map_or_else(Vec::new, |definition| misfits(definition, manifest));
     if !misfits.is_empty() {
         let said = misfits
             .iter()

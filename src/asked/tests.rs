@@ -9,18 +9,13 @@ use super::{
     what_can::what_can,
     who_can::who_can,
 };
-use crate::objects::{AskedWorld, ReadObjects};
-
-const PLATFORM: &str = include_str!("../../examples/productionapp/10-platform.yaml");
-const APPLICATION: &str = include_str!("../../examples/productionapp/20-application.yaml");
+use crate::objects::{
+    AskedWorld, ReadObjects,
+    example::{self, APPLICATION, PLATFORM},
+};
 
 fn world(texts: &[&str]) -> AskedWorld {
-    let objects = texts.iter().flat_map(|text| {
-        ReadObjects::of_text("x.yaml", (*text).to_owned(), None)
-            .sound()
-            .unwrap()
-    });
-    AskedWorld::of(objects.collect(), None, None).unwrap()
+    example::world(texts, None)
 }
 
 fn document(object: &str, pointer: &str, kind: PolicyKind) -> Document {

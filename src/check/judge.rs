@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use deputy_admission::{ObjectAnswer, ObjectOutcome, ObjectWarning, answer};
+use deputy_admission::{DeputyKind, ObjectAnswer, ObjectOutcome, ObjectWarning, answer};
 use deputy_delegation::{ClusterName, Reason, Violation};
 use deputy_index::Index;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use super::{
     answer::{CheckAnswer, CheckFinding, CheckedObject, CheckedStatus, FindingLevel},
     suspends::suspends,
 };
-use crate::objects::{InputProblem, ObjectKind, ProblemSort, ReadObject, ReadObjects, world};
+use crate::objects::{InputProblem, ProblemSort, ReadObject, ReadObjects, world};
 
 /// The reason of what can't be read.
 const UNREADABLE: &str = "Unreadable";
@@ -203,7 +203,7 @@ fn of_warning(object: &ReadObject, warning: &ObjectWarning, is_awaiting: bool) -
 fn only_aws_knows(object: &ReadObject) -> Option<CheckFinding> {
     let text = |pointer: &str| object.value.pointer(pointer).and_then(Value::as_str);
     let (field, message) = match object.kind {
-        ObjectKind::Role => {
+        DeputyKind::Role => {
             let arn = text("/spec/existing/roleARN")?;
             let message = format!(
                 "the limits allow it; whether {arn} is there, and lets Deputy's broker in, only AWS knows: the AWSRole says so in its \
@@ -211,7 +211,7 @@ fn only_aws_knows(object: &ReadObject) -> Option<CheckFinding> {
             );
             ("spec.existing.roleARN", message)
         }
-        ObjectKind::Limit => {
+        DeputyKind::Limit => {
             let arn = text("/spec/boundary/policyARN")?;
             let message = format!(
                 "whether {arn} is there, and allows no more than the ceiling, only AWS knows: the limit says so in its status, and until \

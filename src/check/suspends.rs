@@ -7,7 +7,8 @@ use deputy_index::Index;
 use serde_json::Value;
 
 use super::answer::{CheckFinding, CheckedObject, CheckedStatus, FindingLevel};
-use crate::objects::{ObjectKind, ReadObject};
+use crate::objects::ReadObject;
+use deputy_admission::DeputyKind;
 
 /// The reason of a change that would suspend many grants, and of what is said of one that suspends few.
 const WOULD_SUSPEND: &str = "WouldSuspend";
@@ -16,7 +17,7 @@ const WOULD_SUSPEND: &str = "WouldSuspend";
 pub fn suspends(object: &ReadObject, earlier: &Arc<Index>, old: &Value, judged: &mut CheckedObject) {
     let has_grants = matches!(
         object.kind,
-        ObjectKind::Limit | ObjectKind::Account | ObjectKind::ClusterRole | ObjectKind::Role
+        DeputyKind::Limit | DeputyKind::Account | DeputyKind::ClusterRole | DeputyKind::Role
     );
     if !has_grants || old.get("spec") == object.value.get("spec") {
         return;

@@ -1,5 +1,6 @@
 //! What is said beside a cluster, which no file shows.
 
+use deputy_admission::DeputyKind;
 use deputy_delegation::ClusterName;
 use serde_json::{Value, json};
 
@@ -7,10 +8,10 @@ use super::{
     answer::{CheckAnswer, CheckedStatus, FindingLevel},
     judge::judge,
 };
-use crate::objects::{ObjectKind, ReadObject, ReadObjects};
-
-const PLATFORM: &str = include_str!("../../examples/productionapp/10-platform.yaml");
-const APPLICATION: &str = include_str!("../../examples/productionapp/20-application.yaml");
+use crate::objects::{
+    ReadObject, ReadObjects,
+    example::{APPLICATION, PLATFORM},
+};
 
 fn read(text: &str) -> ReadObjects {
     ReadObjects::of_text("new.yaml", text.to_owned(), None)
@@ -38,7 +39,7 @@ fn roles(count: usize) -> Vec<ReadObject> {
                 "Version": "2012-10-17", "Statement": [
                     {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::productionapp/*"}]}}]},
         });
-        ReadObject::of_cluster(ObjectKind::Role, value).unwrap()
+        ReadObject::of_cluster(DeputyKind::Role, value).unwrap()
     };
     (0..count).map(role).collect()
 }
@@ -89,7 +90,7 @@ fn a_limit_that_would_suspend_many_is_refused_unless_that_is_meant() {
 fn what_cant_be_changed_is_found_where_it_is_stored() {
     let mut there = stored(&[PLATFORM, APPLICATION]);
     for object in &mut there {
-        if object.kind == ObjectKind::Binding {
+        if object.kind == DeputyKind::Binding {
             *object.value.pointer_mut("/spec/roleRef/name").unwrap() = Value::from("another");
         }
     }

@@ -1,13 +1,13 @@
 //! The smallest change by which a request would be allowed, and what the limits say to it.
 
-use deputy_admission::{ObjectOutcome, answer};
+use deputy_admission::{DeputyKind, ObjectOutcome, answer};
 use deputy_delegation::RoleKind;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::{
     asked::AskedGrant,
-    objects::{AskedWorld, ObjectKind, ReadObject, world as index_of},
+    objects::{AskedWorld, ReadObject, world as index_of},
 };
 
 /// A statement to add: a contract (docs/contracts.md).
@@ -34,8 +34,8 @@ pub fn propose(
     session: bool,
 ) -> (Vec<ProposedStatement>, Option<String>) {
     let kind = match grant.role.id.kind {
-        RoleKind::AWSRole => ObjectKind::Role,
-        RoleKind::ClusterAWSRole { .. } => ObjectKind::ClusterRole,
+        RoleKind::AWSRole => DeputyKind::Role,
+        RoleKind::ClusterAWSRole { .. } => DeputyKind::ClusterRole,
     };
     let (namespace, name) = (grant.role.id.namespace.as_str(), grant.role.id.name.as_str());
     let binding = grant.binding.id.name.as_str();
@@ -48,7 +48,7 @@ pub fn propose(
         );
         add(object, pointer, (action, resource), &mut changed, &mut found);
     }
-    if session && let Some(object) = find(world, ObjectKind::Binding, namespace, binding) {
+    if session && let Some(object) = find(world, DeputyKind::Binding, namespace, binding) {
         let pointer = ("/spec/session/policy/Statement", "spec.session.policy.Statement");
         add(object, pointer, (action, resource), &mut changed, &mut found);
     }
@@ -61,7 +61,7 @@ pub fn propose(
         .filter(|object| !changed.iter().any(|new| new.id() == object.id()));
     let (index, _) = index_of(world.index.cluster().clone(), objects.chain(&changed));
     // A ClusterAWSRole is decided about with the binding.
-    let binding = find(world, ObjectKind::Binding, namespace, binding);
+    let binding = find(world, DeputyKind::Binding, namespace, binding);
     let asked = changed
         .iter()
         .chain(binding.filter(|binding| !changed.iter().any(|new| new.id() == binding.id())));
@@ -89,7 +89,7 @@ pub fn propose(
     (found, Some(said))
 }
 
-fn find<'a>(world: &'a AskedWorld, kind: ObjectKind, namespace: &str, name: &str) -> Option<&'a ReadObject> {
+fn find<'a>(world: &'a AskedWorld, kind: DeputyKind, namespace: &str, name: &str) -> Option<&'a ReadObject> {
     let namespace = kind.is_namespaced().then_some(namespace);
     world
         .objects

@@ -6,20 +6,10 @@ use super::{
     cause::{DenialCause, cause},
     message::DenialMessage,
 };
-use crate::objects::{AskedWorld, ReadObjects};
-
-const PLATFORM: &str = include_str!("../../examples/productionapp/10-platform.yaml");
-const APPLICATION: &str = include_str!("../../examples/productionapp/20-application.yaml");
-
-fn world(texts: &[&str], cluster: Option<&str>) -> AskedWorld {
-    let objects = texts.iter().flat_map(|text| {
-        ReadObjects::of_text("x.yaml", (*text).to_owned(), None)
-            .sound()
-            .unwrap()
-    });
-    let cluster = cluster.map(|name| ClusterName::new(name).unwrap());
-    AskedWorld::of(objects.collect(), cluster, None).unwrap()
-}
+use crate::objects::{
+    AskedWorld,
+    example::{APPLICATION, PLATFORM, world},
+};
 
 /// The message about a session of the role of the example.
 fn denied(world: &AskedWorld, session: &str, what: &str) -> DenialCause {

@@ -1,9 +1,8 @@
 //! What changes beside policies, in words.
 
+use deputy_admission::DeputyKind;
 use serde::Serialize;
 use serde_json::Value;
-
-use crate::objects::ObjectKind;
 
 /// A field that has another value: a contract (docs/contracts.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,7 +33,7 @@ impl std::fmt::Display for FieldChange {
 }
 
 /// The fields of `new` that differ from those of `old`, but for the policies.
-pub fn fields(kind: ObjectKind, old: &Value, new: &Value) -> Vec<FieldChange> {
+pub fn fields(kind: DeputyKind, old: &Value, new: &Value) -> Vec<FieldChange> {
     let mut found = Vec::new();
     let spec = |object: &Value| object.get("spec").cloned().unwrap_or_default();
     walk(kind, "spec", &spec(old), &spec(new), &mut found);
@@ -63,7 +62,7 @@ fn own_marks(object: &Value, part: &str) -> Value {
     Value::Object(own.map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
-fn walk(kind: ObjectKind, path: &str, old: &Value, new: &Value, found: &mut Vec<FieldChange>) {
+fn walk(kind: DeputyKind, path: &str, old: &Value, new: &Value, found: &mut Vec<FieldChange>) {
     if old == new || is_policy(kind, path) {
         return;
     }
@@ -128,105 +127,105 @@ fn shown(value: &Value) -> String {
 }
 
 /// Whether a policy stands there, which is compared by what it means.
-fn is_policy(kind: ObjectKind, path: &str) -> bool {
+fn is_policy(kind: DeputyKind, path: &str) -> bool {
     match kind {
-        ObjectKind::Role | ObjectKind::ClusterRole => path == "spec.policies",
-        ObjectKind::Binding | ObjectKind::FederatedBinding => path == "spec.session.policy",
-        ObjectKind::Statement => path == "spec.statement",
-        ObjectKind::Limit => path == "spec.ceiling",
-        ObjectKind::Account => false,
+        DeputyKind::Role | DeputyKind::ClusterRole => path == "spec.policies",
+        DeputyKind::Binding | DeputyKind::FederatedBinding => path == "spec.session.policy",
+        DeputyKind::Statement => path == "spec.statement",
+        DeputyKind::Limit => path == "spec.ceiling",
+        DeputyKind::Account => false,
     }
 }
 
 /// What a field is about, by its beginning; the first one that fits counts.
-const ABOUT: &[(Option<ObjectKind>, &str, &str)] = &[
+const ABOUT: &[(Option<DeputyKind>, &str, &str)] = &[
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.namespaces",
         "where the limit applies",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.accounts",
         "in which accounts the limit applies",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.enforcement",
         "whether the limit refuses what exceeds it",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.boundary",
         "how AWS holds roles to the limit",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.managedPolicies",
         "which managed policies roles and sessions may have",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.session.maxDuration",
         "how long a session may be",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.session.tags",
         "which tags a session may have",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.session.methods",
         "by which calls pods may get sessions",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.principals",
         "which AWS principals bindings may name",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.samlProviders",
         "whose SAML users bindings may name",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.oidcProviders",
         "whose OpenID Connect tokens bindings may name",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.people",
         "which people bindings may name",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.acknowledgeEscalation",
         "which actions that widen permissions are meant",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.existingRoles",
         "which roles of others may be bound",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.federatedUsers",
         "which names federated users may have",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.resourcePolicies",
         "whose policies may have statements of the namespace",
     ),
     (
-        Some(ObjectKind::Limit),
+        Some(DeputyKind::Limit),
         "spec.roles.allowRetain",
         "whether a role may outlive its object",
     ),
     (
-        Some(ObjectKind::ClusterRole),
+        Some(DeputyKind::ClusterRole),
         "spec.namespaces",
         "which namespaces may bind the role",
     ),
@@ -267,7 +266,7 @@ const ABOUT: &[(Option<ObjectKind>, &str, &str)] = &[
     ),
     (None, "spec.method", "by which call pods get sessions"),
     (
-        Some(ObjectKind::Account),
+        Some(DeputyKind::Account),
         "spec.issuer",
         "who hands out credentials",
     ),
@@ -278,8 +277,8 @@ const ABOUT: &[(Option<ObjectKind>, &str, &str)] = &[
     ),
 ];
 
-fn about(kind: ObjectKind, path: &str) -> &'static str {
-    let fits = |of: Option<ObjectKind>, begin: &str| {
+fn about(kind: DeputyKind, path: &str) -> &'static str {
+    let fits = |of: Option<DeputyKind>, begin: &str| {
         let rest = path.strip_prefix(begin);
         of.is_none_or(|of| of == kind) && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };

@@ -1,5 +1,6 @@
 //! The policies of an object, read as the operator reads them, by the namespaces in which they differ.
 
+use deputy_admission::DeputyKind;
 use deputy_api::{
     AWSFederatedUserBinding, AWSResourcePolicyStatement, AWSRole, AWSRoleBinding, ClusterAWSRole,
     DelegationLimit, convert::NAMESPACE_VARIABLE, parse_binding, parse_cluster_role, parse_federated_binding,
@@ -11,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::classes::unlimited;
-use crate::objects::{ObjectKind, ReadObject};
+use crate::objects::ReadObject;
 
 /// So many namespaces of a ClusterAWSRole are looked at; of the others it is said that they are not.
 const MAX_NAMESPACES: usize = 20;
@@ -29,11 +30,11 @@ pub struct PolicySet {
 }
 
 /// What the policies of a kind are used as.
-pub fn policy_kind(kind: ObjectKind) -> PolicyKind {
+pub fn policy_kind(kind: DeputyKind) -> PolicyKind {
     match kind {
-        ObjectKind::Limit => PolicyKind::Boundary,
-        ObjectKind::Binding | ObjectKind::FederatedBinding => PolicyKind::Session,
-        ObjectKind::Role | ObjectKind::ClusterRole | ObjectKind::Statement | ObjectKind::Account => {
+        DeputyKind::Limit => PolicyKind::Boundary,
+        DeputyKind::Binding | DeputyKind::FederatedBinding => PolicyKind::Session,
+        DeputyKind::Role | DeputyKind::ClusterRole | DeputyKind::Statement | DeputyKind::Account => {
             PolicyKind::Identity
         }
     }
@@ -46,13 +47,13 @@ pub fn policy_kind(kind: ObjectKind) -> PolicyKind {
 pub fn policies(object: &ReadObject, namespace: &NamespaceName) -> Result<PolicySet, String> {
     let mut set = PolicySet::default();
     match object.kind {
-        ObjectKind::Account => {}
-        ObjectKind::Limit => {
+        DeputyKind::Account => {}
+        DeputyKind::Limit => {
             let limit = read::<DelegationLimit, _>(object, parse_limit)?;
             set.add("spec.ceiling".to_owned(), limit.ceiling.clone());
         }
-        ObjectKind::Role => set.add_role(&read::<AWSRole, _>(object, parse_role)?, &object.value),
-        ObjectKind::ClusterRole => {
+        DeputyKind::Role => set.add_role(&read::<AWSRole, _>(object, parse_role)?, &object.value),
+        DeputyKind::ClusterRole => {
             let template = read::<ClusterAWSRole, _>(object, parse_cluster_role)?;
             let account = ObjectName::new("account").map_err(|error| error.to_string())?;
             let role = template
@@ -60,11 +61,11 @@ pub fn policies(object: &ReadObject, namespace: &NamespaceName) -> Result<Policy
                 .map_err(|error| error.to_string())?;
             set.add_role(&role, &object.value);
         }
-        ObjectKind::Statement => {
+        DeputyKind::Statement => {
             let statement = read::<AWSResourcePolicyStatement, _>(object, parse_statement)?;
             set.add("spec.statement".to_owned(), Document::clone(&statement.grant));
         }
-        ObjectKind::Binding => {
+        DeputyKind::Binding => {
             let binding = read::<AWSRoleBinding, _>(object, parse_binding)?;
             let arns = binding.session.policy_arns.iter();
             set.unknown
@@ -78,7 +79,7 @@ pub fn policies(object: &ReadObject, namespace: &NamespaceName) -> Result<Policy
                 None => {}
             }
         }
-        ObjectKind::FederatedBinding => {
+        DeputyKind::FederatedBinding => {
             let binding = read::<AWSFederatedUserBinding, _>(object, parse_federated_binding)?;
             if let Some(policy) = binding.share.policy() {
                 set.add("spec.session.policy".to_owned(), Document::clone(policy));
@@ -146,7 +147,7 @@ pub struct ComparedNamespaces {
 pub fn namespaces(objects: &[&ReadObject]) -> Result<ComparedNamespaces, String> {
     let differs = |object: &&ReadObject| {
         let policies = object.value.pointer("/spec/policies").map(Value::to_string);
-        object.kind == ObjectKind::ClusterRole
+        object.kind == DeputyKind::ClusterRole
             && policies.is_some_and(|text| text.contains(NAMESPACE_VARIABLE))
     };
     let named = |name: &str| NamespaceName::new(name).map_err(|error| error.to_string());

@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use deputy_admission::DeputyKind;
+use deputy_api::{GROUP, VERSION};
 use deputy_runtime::client::install_crypto_provider;
 use http::{HeaderValue, header::USER_AGENT};
 use kube::{
     Api, Client, Config,
-    api::{DynamicObject, ListParams},
+    api::{ApiResource, DynamicObject, ListParams},
 };
 
-use super::{ObjectKind, ReadObject};
+use super::ReadObject;
 use crate::{
     credentials::{
         block_on,
@@ -55,15 +57,16 @@ pub fn live(arguments: &KubeconfigArguments) -> Result<Option<LiveObjects>, Fail
 async fn list_all(config: Config) -> Result<Vec<ReadObject>, Failure> {
     let client = Client::try_from(config).map_err(Failure::error)?;
     let mut objects = Vec::new();
-    for kind in ObjectKind::ALL {
+    for kind in DeputyKind::ALL {
         objects.extend(list(&client, kind).await?);
     }
     Ok(objects)
 }
 
-async fn list(client: &Client, kind: ObjectKind) -> Result<Vec<ReadObject>, Failure> {
-    let plural = kind.resource().as_str();
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind.api());
+async fn list(client: &Client, kind: DeputyKind) -> Result<Vec<ReadObject>, Failure> {
+    let resource = resource(kind);
+    let plural = kind.plural();
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
     let mut parameters = ListParams::default().limit(PAGE);
     let mut objects = Vec::new();
     loop {
@@ -73,7 +76,7 @@ async fn list(client: &Client, kind: ObjectKind) -> Result<Vec<ReadObject>, Fail
             .map_err(|error| Failure::process(format!("failed to list {plural}: {error}")))?;
         for mut object in page.items {
             object.types.get_or_insert_with(|| kube::core::TypeMeta {
-                api_version: kind.api().api_version,
+                api_version: resource.api_version.clone(),
                 kind: kind.name().to_owned(),
             });
             let value = serde_json::to_value(&object).map_err(Failure::error)?;
@@ -83,6 +86,17 @@ async fn list(client: &Client, kind: ObjectKind) -> Result<Vec<ReadObject>, Fail
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(objects),
         }
+    }
+}
+
+/// How an API server is asked for a kind.
+fn resource(kind: DeputyKind) -> ApiResource {
+    ApiResource {
+        group: GROUP.to_owned(),
+        version: VERSION.to_owned(),
+        api_version: format!("{GROUP}/{VERSION}"),
+        kind: kind.name().to_owned(),
+        plural: kind.plural().to_owned(),
     }
 }
 

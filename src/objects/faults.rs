@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use deputy_api::{GROUP, VERSION};
+use deputy_admission::DeputyKind;
+use deputy_api::{GROUP, VERSION, crds::crd};
 use serde_json::Value;
 
 use super::{
-    kinds::ObjectKind,
     metadata,
     place::{InputProblem, ProblemSort, TextFile, WrittenPlace},
 };
@@ -82,7 +82,7 @@ fn is_ours(version: &str) -> bool {
 
 /// What an object is called, as far as that is said.
 pub struct WrittenName {
-    pub kind: ObjectKind,
+    pub kind: DeputyKind,
     pub name: Option<String>,
     pub namespace: Option<String>,
 }
@@ -135,7 +135,7 @@ pub fn faults(named: &WrittenName, node: &YamlNode, value: &Value, file: &TextFi
         let place = at(&fault.field);
         problems.push(problem(fault.sort, &fault.field, place, fault.message));
     }
-    if let Some(definition) = named.kind.definition() {
+    if let Some(definition) = crd(named.kind.plural()) {
         for misfit in misfits(definition, value) {
             let place = at(&misfit.path);
             problems.push(problem(

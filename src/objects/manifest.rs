@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, path::PathBuf, rc::Rc};
 
+use deputy_admission::DeputyKind;
 use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
 use super::{
     faults::{WrittenName, faults, head, not_yaml},
     files::{FileContent, content},
-    kinds::ObjectKind,
     place::{InputProblem, ProblemSort, TextFile, WrittenPlace},
     walk::{self, NamedFile},
 };
@@ -27,7 +27,7 @@ struct Written {
 /// One of Deputy's objects.
 #[derive(Debug)]
 pub struct ReadObject {
-    pub kind: ObjectKind,
+    pub kind: DeputyKind,
     /// Of a kind that has one.
     pub namespace: Option<String>,
     pub name: String,
@@ -37,7 +37,7 @@ pub struct ReadObject {
 
 impl ReadObject {
     /// One that no file has.
-    pub fn of_cluster(kind: ObjectKind, value: Value) -> Option<Self> {
+    pub fn of_cluster(kind: DeputyKind, value: Value) -> Option<Self> {
         let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         Some(Self {
             kind,
@@ -49,7 +49,7 @@ impl ReadObject {
     }
 
     /// What no other object has.
-    pub fn id(&self) -> (ObjectKind, Option<&str>, &str) {
+    pub fn id(&self) -> (DeputyKind, Option<&str>, &str) {
         (self.kind, self.namespace.as_deref(), &self.name)
     }
 
@@ -176,7 +176,7 @@ impl ReadObjects {
             let message = format!("there is no {GROUP}/{version}; write {GROUP}/{VERSION}");
             return self.problems.push(problem("apiVersion", message));
         }
-        let Some(kind) = ObjectKind::of_name(&kind) else {
+        let Some(kind) = DeputyKind::of_name(&kind) else {
             // Deputy writes those, for namespaces to read.
             if kind == "NamespaceLimit" {
                 self.passed_over += 1;
@@ -253,7 +253,7 @@ fn is_policy(node: &YamlNode) -> bool {
 
 /// One object, or all that is wrong with how it is written.
 fn object(
-    kind: ObjectKind,
+    kind: DeputyKind,
     node: YamlNode,
     file: &Rc<TextFile>,
     namespace: Option<&str>,

@@ -2,9 +2,10 @@
 
 mod arguments;
 mod cluster;
+#[cfg(test)]
+pub mod example;
 mod faults;
 mod files;
-mod kinds;
 mod manifest;
 mod metadata;
 mod place;
@@ -14,7 +15,6 @@ mod world;
 pub use self::{
     arguments::{AskedWorld, WorldArguments},
     cluster::live,
-    kinds::ObjectKind,
     manifest::{ReadObject, ReadObjects},
     place::{InputProblem, ProblemSort, WrittenPlace},
     world::world,

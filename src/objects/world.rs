@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use deputy_admission::DeputyKind;
 use deputy_delegation::ClusterName;
 use deputy_index::Index;
 use kube::api::DynamicObject;
 
-use super::{ObjectKind, ReadObject};
+use super::ReadObject;
 
 /// The index of a cluster that holds these objects and no others. Of two of one name the last one counts. What does not even have the
 /// shape of an object is left out, and given back with the reason.
@@ -15,7 +16,7 @@ pub fn world<'a>(
     objects: impl IntoIterator<Item = &'a ReadObject>,
 ) -> (Arc<Index>, Vec<(&'a ReadObject, String)>) {
     let index = Arc::new(Index::new(cluster));
-    for kind in ObjectKind::ALL {
+    for kind in DeputyKind::ALL {
         index.reset(kind.resource(), []);
     }
     let mut wrong = Vec::new();

@@ -186,7 +186,7 @@ fn object<'a>(kind: ManifestKind, node: &'a YamlNode, problems: &mut Vec<Lint>) 
     let field = |path: &str| path.split('.').try_fold(node, |node, field| node.get(field));
     let before = problems.len();
     if let Some(definition) = crd(kind.plural()) {
-        for misfit in misfits(&definition, &node.to_value()) {
+        for misfit in misfits(definition, &node.to_value()) {
             let code = match misfit.sort {
                 Sort::Field => Code::UnknownElement,
                 Sort::Missing => Code::MissingElement,

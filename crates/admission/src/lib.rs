@@ -36,6 +36,7 @@ mod unasked;
 mod validate;
 
 pub use body::MAX_BODY;
+pub use kind::DeputyKind;
 pub use process::{Error, WebhookConfig, run};
 pub use review::ObjectWarning;
 pub use unasked::{ObjectAnswer, ObjectOutcome, answer};

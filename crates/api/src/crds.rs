@@ -1,5 +1,7 @@
 //! The custom resource definitions, as they are in `crds/`.
 
+use std::{collections::HashMap, sync::LazyLock};
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
@@ -45,14 +47,19 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
 
 /// The definition of one kind by the plural of its name, such as `awsroles`.
 #[must_use]
-pub fn crd(plural: &str) -> Option<CustomResourceDefinition> {
-    crds().into_iter().find(|crd| crd.spec.names.plural == plural)
+pub fn crd(plural: &str) -> Option<&'static CustomResourceDefinition> {
+    /// Made once, because that takes a while.
+    static BY_PLURAL: LazyLock<HashMap<String, CustomResourceDefinition>> = LazyLock::new(|| {
+        let named = |crd: CustomResourceDefinition| (crd.spec.names.plural.clone(), crd);
+        crds().into_iter().map(named).collect()
+    });
+    BY_PLURAL.get(plural)
 }
 
 /// The content of `crds/<plural>.yaml`; `None` for a kind that there is not.
 #[must_use]
 pub fn crds_yaml(plural: &str) -> Option<String> {
-    let yaml = serde_saphyr::to_string(&crd(plural)?).ok()?;
+    let yaml = serde_saphyr::to_string(crd(plural)?).ok()?;
     Some(format!(
         "# Generated from the types in crates/api by `deputy crds`. Do not edit.\n{yaml}"
     ))

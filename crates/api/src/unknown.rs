@@ -99,7 +99,7 @@ mod tests {
             },
             "sepc": {},
         });
-        let mut found = unknown_fields(&crd("awsrolebindings").unwrap(), &binding);
+        let mut found = unknown_fields(crd("awsrolebindings").unwrap(), &binding);
         found.sort();
         let wanted = [
             "sepc",

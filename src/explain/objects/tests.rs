@@ -1,22 +1,7 @@
 //! From names to ARNs and back.
 
-use deputy_delegation::ClusterName;
-
 use super::{ExplainedKind, explained, fact::ExplainedObject};
-use crate::objects::{AskedWorld, ReadObjects};
-
-const PLATFORM: &str = include_str!("../../../examples/productionapp/10-platform.yaml");
-const APPLICATION: &str = include_str!("../../../examples/productionapp/20-application.yaml");
-
-fn world(texts: &[&str], cluster: Option<&str>) -> AskedWorld {
-    let objects = texts.iter().flat_map(|text| {
-        ReadObjects::of_text("x.yaml", (*text).to_owned(), None)
-            .sound()
-            .unwrap()
-    });
-    let cluster = cluster.map(|name| ClusterName::new(name).unwrap());
-    AskedWorld::of(objects.collect(), cluster, None).unwrap()
-}
+use crate::objects::example::{APPLICATION, PLATFORM, world};
 
 fn said<'a>(object: &'a ExplainedObject, what: &str) -> &'a str {
     &object.facts.iter().find(|fact| fact.what == what).unwrap().is

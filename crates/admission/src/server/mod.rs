@@ -166,7 +166,7 @@ impl Reviewer {
                     "other"
                 }
             },
-            DeputyKind::as_str,
+            DeputyKind::name,
         );
         self.metrics
             .reviewed(endpoint, kind, request.operation(), verdict.outcome());

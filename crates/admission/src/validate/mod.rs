@@ -67,7 +67,7 @@ pub(crate) fn review(facts: &Facts, request: &ReviewRequest<'_>) -> Result<Verdi
         tells_names: old.as_ref().is_some_and(|old| is_as_stored(kind, old, facts)),
     };
     let name = object.pointer("/metadata/name").and_then(Value::as_str);
-    Ok(decide(&reviewed, facts).about(kind.as_str(), name.unwrap_or_default()))
+    Ok(decide(&reviewed, facts).about(kind.name(), name.unwrap_or_default()))
 }
 
 /// Whether an object has the uid of the stored one of its name.
@@ -86,13 +86,13 @@ fn is_as_stored(kind: DeputyKind, object: &Value, facts: &Facts) -> bool {
 fn disagreement(kind: DeputyKind, request: &ReviewRequest<'_>, object: &Value) -> Option<String> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
     let api_version = format!("{}/{}", deputy_api::GROUP, deputy_api::VERSION);
-    if text("/kind") != Some(kind.as_str()) || text("/apiVersion") != Some(&api_version) {
-        return Some(format!("the object is not an {} of {api_version}", kind.as_str()));
+    if text("/kind") != Some(kind.name()) || text("/apiVersion") != Some(&api_version) {
+        return Some(format!("the object is not an {} of {api_version}", kind.name()));
     }
     if !request.name.is_empty() && text("/metadata/name") != Some(request.name.as_str()) {
         return Some("the object's name is not the request's".to_owned());
     }
-    if kind.namespaced() && text("/metadata/namespace") != request.namespace.as_deref() {
+    if kind.is_namespaced() && text("/metadata/namespace") != request.namespace.as_deref() {
         return Some("the object's namespace is not the request's".to_owned());
     }
     None

@@ -1,9 +1,7 @@
 //! The object under review: what every kind is asked about it.
 
-use std::{collections::HashMap, sync::LazyLock};
-
+use deputy_api::crds::crd;
 use deputy_delegation::{Reason, Violation, Violations};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::core::admission::Operation;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -31,9 +29,9 @@ impl ReviewedObject<'_> {
         let text = |key: &str| self.object.pointer(key).and_then(Value::as_str);
         let name = text("/metadata/name").or_else(|| text("/metadata/generateName"));
         let name = name.unwrap_or_default();
-        match text("/metadata/namespace").filter(|_| self.kind.namespaced()) {
-            Some(namespace) => format!("{} {namespace}/{name}", self.kind.as_str()),
-            None => format!("{} {name}", self.kind.as_str()),
+        match text("/metadata/namespace").filter(|_| self.kind.is_namespaced()) {
+            Some(namespace) => format!("{} {namespace}/{name}", self.kind.name()),
+            None => format!("{} {name}", self.kind.name()),
         }
     }
 
@@ -58,7 +56,7 @@ impl ReviewedObject<'_> {
     /// Fields that the definition does not know. The API server has pruned them, unless its definition is newer than this
     /// process: then they may be restrictions that would not be held.
     pub(super) fn unknown_fields(&self) -> Vec<Violation> {
-        let Some(crd) = CRDS.get(self.kind.plural()) else {
+        let Some(crd) = crd(self.kind.plural()) else {
             return vec![invalid("spec", "the kind has no definition")];
         };
         deputy_api::unknown::unknown_fields(crd, self.object)
@@ -92,11 +90,3 @@ impl ReviewedObject<'_> {
 fn invalid(field: &str, message: &str) -> Violation {
     Violation::new(Reason::Structure, field, message)
 }
-
-/// The definitions; made once, because that takes a while.
-static CRDS: LazyLock<HashMap<String, CustomResourceDefinition>> = LazyLock::new(|| {
-    deputy_api::crds::crds()
-        .into_iter()
-        .map(|crd| (crd.spec.names.plural.clone(), crd))
-        .collect()
-});
