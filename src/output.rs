@@ -6,7 +6,19 @@ use std::{
     io::{BufWriter, ErrorKind, StdoutLock, Write},
 };
 
+use clap::ValueEnum;
+
 use crate::exit::Failure;
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object
+    Json,
+}
 
 /// Standard output, buffered.
 pub struct Output {

@@ -8,11 +8,9 @@ use deputy_delegation::{
     model::{Account, Binding, BoundaryMode, LimitEntry, ObjectId, Role},
     naming,
 };
-use deputy_policy::{
-    ActionElement, Candidate, Containment, Document, Effect, PolicyKind, ResourceElement, Statement, Version,
-    Witness, contains, impossible,
-};
+use deputy_policy::{Candidate, Containment, Document, Effect, Witness, contains, impossible};
 
+use super::policy::{identity, statement};
 use crate::objects::AskedWorld;
 
 /// One accepted binding, with all that holds its sessions.
@@ -199,18 +197,8 @@ impl AskedGrant {
 /// # Errors
 /// When a policy can't name them.
 pub fn everything_but(action: &str, resource: &str) -> Result<Document, String> {
-    let statement = |effect, action: &str, resource: &str| Statement {
-        sid: None,
-        effect,
-        principal: None,
-        action: ActionElement::Action(vec![action.to_owned()]),
-        resource: Some(ResourceElement::Resource(vec![resource.to_owned()])),
-        conditions: Vec::new(),
-    };
-    let statements = vec![
+    identity(vec![
         statement(Effect::Allow, "*", "*"),
         statement(Effect::Deny, action, resource),
-    ];
-    let document = Document::new(Version::V2012, statements, PolicyKind::Identity);
-    document.map_err(|error| error.to_string())
+    ])
 }

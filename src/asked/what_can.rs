@@ -1,18 +1,18 @@
 //! `deputy what-can`: what the sessions of a subject may do.
 
 use clap::Args;
-use deputy_policy::{ActionElement, Document, Effect, PolicyKind, ResourceElement, Statement, Version};
+use deputy_policy::{ActionElement, Document, Effect, ResourceElement, Statement};
 use serde::Serialize;
 
 use super::{
-    format::AskedFormat,
     grant::{AskedGrant, grants},
+    policy::{identity, statement},
     subject::AskedSubject,
 };
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
     objects::{AskedWorld, WorldArguments},
-    output::Output,
+    output::{Output, OutputFormat},
     policy::words,
     text::printable,
 };
@@ -36,7 +36,7 @@ pub struct WhatCanArguments {
     world: WorldArguments,
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t)]
-    output: AskedFormat,
+    output: OutputFormat,
 }
 
 /// What a binding lets do: a contract (docs/contracts.md).
@@ -66,8 +66,8 @@ pub fn run(arguments: &WhatCanArguments) -> CommandResult {
     let found = what_can(&world, &arguments.subject).map_err(Failure::input)?;
     let mut out = Output::new();
     match arguments.output {
-        AskedFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "bindings": found })))?,
-        AskedFormat::Text => out.write(text(&found))?,
+        OutputFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "bindings": found })))?,
+        OutputFormat::Text => out.write(text(&found))?,
     }
     out.flush()?;
     Ok(match found.iter().any(|one| !one.may.is_empty()) {
@@ -89,28 +89,23 @@ pub fn what_can(world: &AskedWorld, subject: &AskedSubject) -> Result<Vec<WhatCa
 }
 
 fn of_grant(world: &AskedWorld, grant: &AskedGrant) -> Result<WhatCan, String> {
-    let nothing = one_statement(&Statement {
-        sid: None,
-        effect: Effect::Deny,
-        principal: None,
-        action: ActionElement::Action(vec!["*".to_owned()]),
-        resource: Some(ResourceElement::Resource(vec!["*".to_owned()])),
-        conditions: Vec::new(),
-    })?;
+    let nothing = identity(vec![statement(Effect::Deny, "*", "*")])?;
     let (mut may, mut unknown) = (Vec::new(), Vec::new());
     let statements = || grant.identity.iter().flat_map(Document::statements);
     let denies = statements().filter(|statement| statement.effect == Effect::Deny);
-    let denies: Vec<Document> = denies.map(one_statement).collect::<Result<_, _>>()?;
+    let denies: Vec<Document> = denies
+        .map(|deny| identity(vec![deny.clone()]))
+        .collect::<Result<_, _>>()?;
     for part in statements()
         .filter(|statement| statement.effect == Effect::Allow)
         .flat_map(parts)
     {
-        let alone = one_statement(&part)?;
-        let mut identity = vec![&alone];
-        identity.extend(&denies);
         let actions = words::actions(&part.action);
         let resources = part.resource.as_ref().map_or_else(String::new, words::resources);
-        match grant.request_beyond(&identity, &nothing) {
+        let alone = identity(vec![part])?;
+        let mut policies = vec![&alone];
+        policies.extend(&denies);
+        match grant.request_beyond(&policies, &nothing) {
             Ok(None) => {}
             Ok(Some(witness)) => may.push(MayDo {
                 actions,
@@ -129,11 +124,6 @@ fn of_grant(world: &AskedWorld, grant: &AskedGrant) -> Result<WhatCan, String> {
         may,
         unknown,
     })
-}
-
-fn one_statement(statement: &Statement) -> Result<Document, String> {
-    let document = Document::new(Version::V2012, vec![statement.clone()], PolicyKind::Identity);
-    document.map_err(|error| error.to_string())
 }
 
 /// A statement, action by action and resource by resource.

@@ -5,14 +5,13 @@ use deputy_policy::Witness;
 use serde::Serialize;
 
 use super::{
-    format::AskedFormat,
     grant::{AskedGrant, everything_but, grants},
     subject::subject_lines,
 };
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
     objects::{AskedWorld, WorldArguments},
-    output::Output,
+    output::{Output, OutputFormat},
     text::printable,
 };
 
@@ -37,7 +36,7 @@ pub struct WhoCanArguments {
     world: WorldArguments,
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t)]
-    output: AskedFormat,
+    output: OutputFormat,
 }
 
 /// What is said of one binding: a contract (docs/contracts.md).
@@ -64,8 +63,8 @@ pub fn run(arguments: &WhoCanArguments) -> CommandResult {
     let found = who_can(&world, &arguments.action, &arguments.resource);
     let mut out = Output::new();
     match arguments.output {
-        AskedFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "bindings": found })))?,
-        AskedFormat::Text => out.write(text(&found))?,
+        OutputFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "bindings": found })))?,
+        OutputFormat::Text => out.write(text(&found))?,
     }
     out.flush()?;
     Ok(match found.iter().any(|one| one.can == "yes") {

@@ -1,10 +1,7 @@
 //! Behind a session: which role, which binding, and which of its policies does not allow the request.
 
 use deputy_delegation::{RoleId, model::Subjects};
-use deputy_policy::{
-    ActionElement, Candidate, Containment, Document, Effect, PolicyKind, ResourceElement, Statement, Version,
-    contains,
-};
+use deputy_policy::{Candidate, Containment, Document, Effect, contains};
 use serde::Serialize;
 
 use super::{
@@ -12,7 +9,7 @@ use super::{
     message::{DenialLayer, DenialMessage},
 };
 use crate::{
-    asked::{AskedGrant, everything_but, grants},
+    asked::{AskedGrant, everything_but, grants, identity, statement},
     objects::AskedWorld,
 };
 
@@ -250,26 +247,14 @@ fn says(
 
 /// The Deny statements that match such a request.
 fn denying(documents: &[&Document], action: &str, resource: &str) -> Result<Vec<String>, String> {
-    let all = |effect, action: &str, resource: &str| Statement {
-        sid: None,
-        effect,
-        principal: None,
-        action: ActionElement::Action(vec![action.to_owned()]),
-        resource: Some(ResourceElement::Resource(vec![resource.to_owned()])),
-        conditions: Vec::new(),
-    };
-    let document = |statements| {
-        let document = Document::new(Version::V2012, statements, PolicyKind::Identity);
-        document.map_err(|error| error.to_string())
-    };
-    let asked = document(vec![all(Effect::Allow, action, resource)])?;
+    let asked = identity(vec![statement(Effect::Allow, action, resource)])?;
     let mut found = Vec::new();
     for (i, of) in documents.iter().enumerate() {
-        for (j, statement) in of.statements().iter().enumerate() {
-            if statement.effect != Effect::Deny {
+        for (j, deny) in of.statements().iter().enumerate() {
+            if deny.effect != Effect::Deny {
                 continue;
             }
-            let rest = document(vec![all(Effect::Allow, "*", "*"), statement.clone()])?;
+            let rest = identity(vec![statement(Effect::Allow, "*", "*"), deny.clone()])?;
             if !contains(&Candidate::new(&[&asked]), &rest).is_contained() {
                 found.push(format!("Statement[{j}] of policy {i}"));
             }

@@ -13,10 +13,9 @@ use self::{
     message::DenialMessage,
 };
 use crate::{
-    asked::AskedFormat,
     exit::{CommandAnswer, CommandResult, Failure},
     objects::WorldArguments,
-    output::Output,
+    output::{Output, OutputFormat},
     text::printable,
 };
 
@@ -37,7 +36,7 @@ pub struct DeniedArguments {
     world: WorldArguments,
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t)]
-    output: AskedFormat,
+    output: OutputFormat,
 }
 
 pub fn run(arguments: &DeniedArguments) -> CommandResult {
@@ -46,11 +45,11 @@ pub fn run(arguments: &DeniedArguments) -> CommandResult {
     let found = cause(&world, &message).map_err(Failure::input)?;
     let mut out = Output::new();
     match arguments.output {
-        AskedFormat::Json => out.line(format_args!(
+        OutputFormat::Json => out.line(format_args!(
             "{:#}",
             serde_json::json!({ "message": message, "cause": found })
         ))?,
-        AskedFormat::Text => out.write(text(&message, &found))?,
+        OutputFormat::Text => out.write(text(&message, &found))?,
     }
     out.flush()?;
     Ok(match found.is_explained() {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use deputy_policy::{Document, Lint, PolicyKind, lint};
 use serde::Serialize;
 
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
-    output::Output,
+    output::{Output, OutputFormat},
 };
 
 const EXAMPLE: &str = "\
@@ -37,19 +37,10 @@ pub struct LintArguments {
     r#type: Option<PolicyType>,
     /// How the findings are written
     #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    format: OutputFormat,
     /// JSON lines in, JSON lines out, in the same order; - is standard input
     #[arg(long, value_name = "FILE", exclusive = true)]
     batch: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object
-    Json,
 }
 
 /// The answer about one policy: a contract (docs/contracts.md).
@@ -112,8 +103,8 @@ pub fn run(arguments: &LintArguments) -> CommandResult {
     let looked = look(&file, arguments.r#type)?;
     let mut out = Output::new();
     match arguments.format {
-        Format::Json => json(looked, &file, &mut out),
-        Format::Text => plain(&looked, &file, &mut out),
+        OutputFormat::Json => json(looked, &file, &mut out),
+        OutputFormat::Text => plain(&looked, &file, &mut out),
     }
 }
 

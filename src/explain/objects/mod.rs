@@ -9,10 +9,9 @@ use clap::Args;
 
 use self::fact::ExplainedObject;
 use crate::{
-    asked::AskedFormat,
     exit::{CommandAnswer, CommandResult, Failure},
     objects::{AskedWorld, WorldArguments},
-    output::Output,
+    output::{Output, OutputFormat},
     text::printable,
 };
 
@@ -44,7 +43,7 @@ pub struct ExplainObjectArguments {
     world: WorldArguments,
     /// How the answer is written
     #[arg(short, long, value_enum, default_value_t)]
-    output: AskedFormat,
+    output: OutputFormat,
 }
 
 /// What is asked about.
@@ -62,8 +61,8 @@ pub fn run(kind: ExplainedKind, arguments: &ExplainObjectArguments) -> CommandRe
     let found = explained(&world, kind, &arguments.which).map_err(Failure::input)?;
     let mut out = Output::new();
     match arguments.output {
-        AskedFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "objects": found })))?,
-        AskedFormat::Text => {
+        OutputFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "objects": found })))?,
+        OutputFormat::Text => {
             for one in &found {
                 out.line(printable(&one.object))?;
                 for fact in &one.facts {

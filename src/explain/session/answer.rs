@@ -3,13 +3,10 @@
 use deputy_policy::{AccessDecision, CallEvaluation, Explanation, session::SessionQuestionError};
 use serde::Serialize;
 
-use super::{
-    arguments::OutputFormat,
-    scenario::{AskedAction, Scenario},
-};
+use super::scenario::{AskedAction, Scenario};
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
-    output::Output,
+    output::{Output, OutputFormat},
     policy::request::word,
 };
 

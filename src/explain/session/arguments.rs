@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use deputy_policy::SessionWay;
 
+use crate::output::OutputFormat;
+
 const EXAMPLE: &str = "Example: may Carol, for whom token-app calls GetFederationToken, read an object?
 
   deputy explain session --way federation-token --caller arn:aws:iam::123456789012:user/token-app \\
@@ -121,15 +123,6 @@ pub enum WayArgument {
     FederationToken,
     /// GetSessionToken
     SessionToken,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum OutputFormat {
-    /// For people
-    #[default]
-    Text,
-    /// One JSON object
-    Json,
 }
 
 impl From<WayArgument> for SessionWay {
