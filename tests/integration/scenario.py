@@ -328,6 +328,20 @@ class Team:
                 self.admin.patch(path, meant)
                 self.admin.delete(path)
 
+    def wait_converged(self, name: str = "uploader") -> None:
+        """Waits until what was written has been read again: what differs from then on is somebody else's.
+
+        A test that changes a role in AWS before that changes what the controller is about to read, which takes it for its
+        own write that is not to be seen yet.
+        """
+        role = self.aws_name(name)
+
+        def converged() -> bool:
+            told = [line["message"] for line in self.deputy.log("controller") if line.get("aws_role") == role]
+            return told[-1:] == ["role converged"]
+
+        wait_until(converged, f"role {role} converged", 20)
+
     # --- paths
 
     @property

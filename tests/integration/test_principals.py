@@ -44,6 +44,7 @@ def trusted(team) -> dict[str, dict]:
 
 def as_aws_shows(team, arn: str, shown: str) -> None:
     """The trust policy with an id in place of an ARN, as AWS shows it when the principal was deleted, and perhaps made again."""
+    team.wait_converged()
     document = team.in_aws()["AssumeRolePolicyDocument"]
     text = json.dumps(document)
     assert f'"{arn}"' in text, text

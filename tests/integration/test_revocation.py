@@ -105,6 +105,7 @@ def test_a_removal_while_no_controller_runs_is_made_up_for(scenario, team, share
 def test_a_deny_that_somebody_takes_out_comes_back(scenario, team, shared):
     name_subjects(scenario, team, "uploader")
     wait_cut(shared["batch"], "the session of who was removed")
+    team.wait_converged()
     scenario.iam().put_role_policy(RoleName=team.aws_name(), PolicyName="deputy", PolicyDocument=policy(READ))
     assert may_read(shared["batch"])
     # The role changes, too: both are in one policy.

@@ -173,6 +173,7 @@ def _delete_role(scenario, team, name: str = "uploader") -> None:
 
 def test_a_deleted_role_goes_from_aws_in_iams_order(scenario, team):
     team.granted()
+    team.wait_converged()
     name = team.aws_name()
     assert scenario.admin.get(team.role_path())["metadata"]["finalizers"] == ["deputy.dev/role"]
     # Somebody attached more, which IAM wants gone first.
