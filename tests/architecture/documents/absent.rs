@@ -38,7 +38,6 @@ use Absent::{Chart, ChartValue, Code, Command, Default, Field, Kind, Test, Value
 /// Words of the list, and what is not there by them.
 const ABSENT: &[(&str, &[Absent])] = &[
     ("A published image", &[Default("image.repository")]),
-    ("a dashboard", &[Chart("grafana_dashboard")]),
     (
         "Windows",
         &[
