@@ -37,6 +37,27 @@ app.kubernetes.io/component: {{ .name }}
 {{- include "deputy.imageReference" (dict "image" $image "default" (.Values.image.tag | default .Chart.AppVersion)) }}
 {{- end }}
 
+{{/* The Secrets with which images are pulled: names, or objects with a name as in a pod. */}}
+{{- define "deputy.imagePullSecrets" -}}
+{{- with .Values.imagePullSecrets -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ if kindIs "map" . }}{{ .name }}{{ else }}{{ . }}{{ end }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The volume with a ServiceAccount's token, as the API server would mount one. */}}
+{{- define "deputy.kubeAPIAccess" -}}
+- name: kube-api-access
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3607}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+{{- end }}
+
 {{/* Where agents on nodes listen. */}}
 {{- define "deputy.nodeAgentAddress" -}}
 {{ eq .Values.injection.node.ipFamily "IPv6" | ternary "[fd00:ec2::23]" "169.254.170.23" }}:{{ int64 .Values.injection.node.port }}
@@ -106,11 +127,8 @@ spec:
       # The token is projected below: rotated, and only where it is used.
       automountServiceAccountToken: false
       enableServiceLinks: false
-      {{- with $root.Values.imagePullSecrets }}
-      imagePullSecrets:
-        {{- range . }}
-        - name: {{ . }}
-        {{- end }}
+      {{- with include "deputy.imagePullSecrets" $root }}
+      {{- . | nindent 6 }}
       {{- end }}
       {{- with .values.priorityClassName }}
       priorityClassName: {{ . }}
@@ -217,13 +235,7 @@ spec:
             {{- toYaml . | nindent 12 }}
             {{- end }}
       volumes:
-        - name: kube-api-access
-          projected:
-            defaultMode: 0440
-            sources:
-              - serviceAccountToken: {path: token, expirationSeconds: 3607}
-              - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
-              - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+        {{- include "deputy.kubeAPIAccess" $root | nindent 8 }}
         {{- with .secret }}
         # Without it the process does all else, and the conditions of accounts say what is missing.
         - name: {{ .volume }}
