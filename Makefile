@@ -22,8 +22,9 @@ help: ## Show this list
 
 .PHONY: tools
 tools: ## Build etcd, kube-apiserver, kubectl, helm and the Python environments (once; about 12 minutes on 2 cores)
-	@$(TOOL) build etcd kube-apiserver kubectl helm
+	@$(TOOL) build etcd kube-apiserver kubectl helm regctl
 	@$(TOOL) venv clients >/dev/null
+	@$(TOOL) venv release >/dev/null
 	@$(TOOL) venv ministack >/dev/null
 	@$(TOOL) venv moto-server >/dev/null
 
@@ -58,7 +59,7 @@ test: tools managed-policies check verify ## All tests that need no root: format
 	cargo build --locked --workspace --bins
 	hack/with-doubles cargo test --locked --workspace --lib -- conformance
 	tests/chart/verify
-	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/integration
+	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/release tests/integration
 
 # The example of the SDK for Rust is tried where `make check` has built it. WRITE and SDKS_REQUIRE are read by the tests.
 .PHONY: sdks
@@ -150,6 +151,20 @@ verify: ## Check that the generated files are current
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check licences, bans and sources of the dependencies
 	$(CARGO_DENY) check bans licenses sources
+
+.PHONY: advisories
+advisories: $(CARGO_DENY) ## Ask the RustSec database, which is fetched, about the dependencies
+	$(CARGO_DENY) check advisories
+
+# docs/releasing.md. Without DRY_RUN=1 it pushes and signs, and wants a tag.
+.PHONY: release
+release: ## Make a release and publish it (TAG= REGISTRY=); DRY_RUN=1 only makes it, into OUT=, from BINARIES= or the source
+	hack/release $(if $(DRY_RUN),,--push) $(if $(TAG),--tag "$(TAG)") $(if $(REGISTRY),--registry "$(REGISTRY)") \
+	  $(if $(OUT),--out "$(OUT)") $(if $(BINARIES),--binaries "$(BINARIES)")
+
+.PHONY: reproducible
+reproducible: ## Compile PROGRAM=deputy-agent for ARCHITECTURE=amd64 in two folders and compare (minutes; PROGRAM=deputy many more)
+	hack/reproducible $(or $(PROGRAM),deputy-agent) $(or $(ARCHITECTURE),amd64)
 
 $(CARGO_DENY):
 	cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)

@@ -11,6 +11,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ),
     ("CHANGELOG.md", "", "it tells what was, too"),
     (
+        "docs/releasing.md",
+        "provenance.intoto.json",
+        "a file of a release, which hack/release makes",
+    ),
+    (
         "docs/contracts.md",
         "deputy.dev/",
         "the prefix of annotations, no folder",

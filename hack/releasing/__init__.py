@@ -1,0 +1,1 @@
+"""What hack/release does: binaries, images, charts, bills of materials, provenance, checksums."""

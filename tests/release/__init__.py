@@ -1,0 +1,1 @@
+"""hack/release, in a dry run from binaries that are made here."""

@@ -1,0 +1,254 @@
+"""What a release consists of, and that the same input makes the same release."""
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import subprocess
+import tarfile
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from release.programs import AARCH64, X86_64, elf, written
+from rig.tools import ROOT
+
+REGISTRY = "registry.example.com/deputy"
+PROGRAMS = ("deputy", "deputy-agent")
+VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+
+
+@dataclass
+class Release:
+    """A folder that hack/release has made, and what it said."""
+
+    folder: Path
+    said: str
+
+    def json(self, path: str) -> dict:
+        """A file of it."""
+        return json.loads((self.folder / path).read_text())
+
+    def blob(self, image: str, digest: str) -> bytes:
+        """A blob of an image, whose digest is looked at."""
+        content = (self.folder / "images" / image / "blobs" / digest.replace(":", "/")).read_bytes()
+        assert f"sha256:{hashlib.sha256(content).hexdigest()}" == digest
+        return content
+
+    def digest(self, image: str) -> str:
+        """Of an image's index, which is all that its layout offers."""
+        (entry,) = self.json(f"images/{image}/index.json")["manifests"]
+        assert entry["annotations"]["org.opencontainers.image.ref.name"] == VERSION
+        return entry["digest"]
+
+    def manifests(self, image: str) -> dict[str, dict]:
+        """The manifest of an image for each platform."""
+        index = json.loads(self.blob(image, self.digest(image)))
+        platforms = {f"{m['platform']['os']}/{m['platform']['architecture']}": m["digest"] for m in index["manifests"]}
+        return {platform: json.loads(self.blob(image, digest)) for platform, digest in platforms.items()}
+
+
+def hack_release(*arguments: str | Path) -> subprocess.CompletedProcess:
+    """Runs the script."""
+    command = [ROOT / "hack/release", "--registry", REGISTRY, *arguments]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
+
+
+def made(folder: Path, binaries: Path) -> Release:
+    """A dry run."""
+    done = hack_release("--binaries", binaries, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return Release(folder, done.stdout)
+
+
+@pytest.fixture(scope="module")
+def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of the release below."""
+    return written(tmp_path_factory.mktemp("binaries"))
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory, binaries: Path) -> Release:
+    """One release, which the tests look at."""
+    return made(tmp_path_factory.mktemp("out") / "first", binaries)
+
+
+def test_the_same_binaries_make_the_same_release(release: Release, binaries: Path, tmp_path: Path) -> None:
+    again = made(tmp_path / "a-longer-path" / "second", binaries)
+
+    def files(folder: Path) -> dict[str, bytes]:
+        paths = [p for p in folder.rglob("*") if p.is_file()]
+        # The one file with a time of its own: it says where the index of an image is, and is no part of the image.
+        return {str(p.relative_to(folder)): p.read_bytes() for p in paths if p.name != "index.json"}
+
+    first, second = files(release.folder), files(again.folder)
+    assert first.keys() == second.keys() and len(first) > 25
+    assert [path for path in first if first[path] != second[path]] == []
+    assert [release.digest(image) for image in PROGRAMS] == [again.digest(image) for image in PROGRAMS]
+
+
+def test_another_binary_makes_another_image(release: Release, tmp_path: Path) -> None:
+    changed = written(tmp_path / "binaries")
+    (changed / "linux-arm64/deputy-agent").write_bytes(elf(AARCH64, b"another one"))
+    other = made(tmp_path / "out", changed)
+    assert other.digest("deputy-agent") != release.digest("deputy-agent")
+    assert other.digest("deputy") == release.digest("deputy")
+
+
+@pytest.mark.parametrize("image", PROGRAMS)
+def test_an_image_is_one_program_for_two_architectures(release: Release, binaries: Path, image: str) -> None:
+    manifests = release.manifests(image)
+    assert sorted(manifests) == ["linux/amd64", "linux/arm64"]
+    for platform, manifest in manifests.items():
+        config = json.loads(release.blob(image, manifest["config"]["digest"]))
+        assert f"{config['os']}/{config['architecture']}" == platform
+        assert config["config"]["User"] == "65532:65532" and config["config"]["Entrypoint"] == [f"/{image}"]
+        assert "Env" not in config["config"]
+        (layer,) = manifest["layers"]
+        with tarfile.open(fileobj=io.BytesIO(gzip.decompress(release.blob(image, layer["digest"])))) as tar:
+            files = {entry.name: entry for entry in tar if entry.isfile()}
+            program = tar.extractfile(image)
+            assert program and program.read() == (binaries / platform.replace("/", "-") / image).read_bytes()
+        expected = {image, "licenses/LICENSE", "licenses/THIRD-PARTY.txt"}
+        assert set(files) == expected | ({"etc/ssl/certs/ca-certificates.crt"} if image == "deputy" else set())
+        assert {entry.uid + entry.gid for entry in files.values()} == {0}
+        assert [name for name, entry in files.items() if entry.mode & 0o022] == []
+        assert [name for name, entry in files.items() if entry.mode & 0o111] == [image]
+
+
+def resolved(program: str) -> set[str]:
+    """`name version` of whatever cargo compiles into a program or runs to build it."""
+    targets = ["--target", "x86_64-unknown-linux-gnu", "--target", "aarch64-unknown-linux-gnu"]
+    command = ["cargo", "tree", "--locked", "--package", program, *targets, "--edges", "normal,build", "--prefix", "none", "--no-dedupe"]
+    text = subprocess.run([*command, "--format", "{p}"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    return {" ".join(line.split()[:2]).replace(" v", " ") for line in text.splitlines() if line}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_both_bills_of_materials_name_every_dependency(release: Release, program: str) -> None:
+    cyclonedx, spdx = release.json(f"sbom/{program}.cdx.json"), release.json(f"sbom/{program}.spdx.json")
+    expected = resolved(program)
+    assert len(expected) > 60
+    components = [*cyclonedx["components"], cyclonedx["metadata"]["component"]]
+    assert {f"{c['name']} {c['version']}" for c in components} == expected
+    assert {f"{p['name']} {p['versionInfo']}" for p in spdx["packages"]} == expected
+    # Each with where it comes from and its digest there; ours have none.
+    ours = {c["name"] for c in components if "purl" not in c}
+    assert ours and all(name.startswith("deputy") for name in ours)
+    assert [c["name"] for c in components if ("hashes" in c) != ("purl" in c)] == []
+    assert [c["name"] for c in components if not c["licenses"]] == []
+    # What only runs while it is built is told from what is in the binary, by both alike.
+    building = {c["name"] for c in components if c["scope"] == "excluded"}
+    assert "serde_derive" in building and "tokio" not in building
+    assert {p["name"] for p in spdx["packages"] if "comment" in p} == building
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_licences_in_an_image_are_of_all_that_is_in_its_binary(release: Release, program: str) -> None:
+    manifest = release.manifests(program)["linux/arm64"]
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(release.blob(program, manifest["layers"][0]["digest"])))) as tar:
+        file = tar.extractfile("licenses/THIRD-PARTY.txt")
+        assert file
+        text = file.read().decode()
+    listed, texts = text.split("\n" + "-" * 100 + "\n", 1)
+    shipped = [c for c in release.json(f"sbom/{program}.cdx.json")["components"] if c["scope"] == "required" and "purl" in c]
+    for component in shipped:
+        name = f"{component['name']} {component['version']}"
+        assert f"\n{name}: " in listed
+        assert re.search(rf"^{re.escape(name)}$", texts, re.MULTILINE), f"{name} has no text of a licence"
+    assert "the GNU C Library: LGPL-2.1-or-later" in listed and "the Rust standard library: " in listed
+
+
+def test_provenance_and_checksums_are_about_the_files_that_are_there(release: Release) -> None:
+    sums = dict(reversed(line.split("  ")) for line in (release.folder / "SHA256SUMS").read_text().splitlines())
+    for path, digest in sums.items():
+        assert hashlib.sha256((release.folder / path).read_bytes()).hexdigest() == digest, path
+    statement = release.json("provenance.intoto.json")
+    assert statement["_type"] == "https://in-toto.io/Statement/v1"
+    assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
+    assert statement["predicate"] == release.json("provenance.predicate.json")
+    subjects = {(s["name"], s["digest"]["sha256"]) for s in statement["subject"]}
+    # Whatever a user downloads; not the statement itself, which the checksums have, nor the notes.
+    files = {(Path(path).name, digest) for path, digest in sums.items() if path not in ("provenance.intoto.json", "NOTES")}
+    images = set()
+    for image in PROGRAMS:
+        index = json.loads(release.blob(image, release.digest(image)))
+        digests = [release.digest(image), *(m["digest"] for m in index["manifests"])]
+        images |= {(f"{REGISTRY}/{image}", digest.removeprefix("sha256:")) for digest in digests}
+    assert subjects == files | images and len(files) == 8 and len(images) == 6
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    assert statement["predicate"]["buildDefinition"]["resolvedDependencies"][0]["digest"] == {"gitCommit": commit}
+
+
+def test_charts_pull_the_images_of_their_release(release: Release) -> None:
+    def chart(name: str) -> tuple[dict, dict]:
+        with tarfile.open(release.folder / f"charts/{name}-{VERSION}.tgz") as tar:
+            read = [tar.extractfile(f"{name}/{file}") for file in ("Chart.yaml", "values.yaml")]
+            return tuple(yaml.safe_load(file) for file in read if file)
+
+    def pinned(image: str) -> dict:
+        return {"repository": f"{REGISTRY}/{image}", "digest": release.digest(image)}
+
+    about, values = chart("deputy")
+    assert about["version"] == about["appVersion"] == VERSION
+    assert values["image"].items() >= pinned("deputy").items()
+    assert values["agent"]["image"].items() >= pinned("deputy-agent").items()
+    about, values = chart("deputy-agent")
+    assert about["version"] == about["appVersion"] == VERSION
+    assert values["image"].items() >= pinned("deputy-agent").items()
+
+
+def test_a_dry_run_says_what_it_would_push_and_sign(release: Release) -> None:
+    plan = (release.folder / "PLAN").read_text().splitlines()
+    assert "pushed nowhere" in release.said and release.said.endswith("\n".join(plan) + "\n")
+    for image in PROGRAMS:
+        pinned = f"{REGISTRY}/{image}@{release.digest(image)}"
+        assert f"regctl image copy ocidir://images/{image}:{VERSION} {REGISTRY}/{image}:{VERSION}" in plan
+        signs = [line for line in plan if line.startswith("cosign") and line.endswith(pinned)]
+        assert [line.split("--type ")[1].split()[0] for line in signs if "--type" in line] == ["slsaprovenance1", "spdxjson", "cyclonedx"]
+        assert f"cosign sign --yes --recursive {pinned}" in signs
+        assert f"helm push charts/{image}-{VERSION}.tgz oci://{REGISTRY}/charts" in plan
+    assert plan[-1] == "cosign sign-blob --yes --bundle SHA256SUMS.sigstore.json SHA256SUMS"
+    notes = (release.folder / "NOTES").read_text()
+    assert "### Added" in notes and all(release.digest(image) in notes for image in PROGRAMS)
+
+
+@pytest.mark.parametrize(
+    ("binary", "why"),
+    [
+        (elf(X86_64), "is for the processor 62 of ELF's list, not 183"),
+        (elf(AARCH64, dynamic=True), "is linked dynamically"),
+        (b"#!/bin/sh\n", "is no 64-bit ELF program"),
+        (elf(AARCH64)[:100], "ends before its program headers do"),
+        (None, "is missing"),
+    ],
+)
+def test_a_binary_that_would_not_start_in_its_image_is_refused(tmp_path: Path, binary: bytes | None, why: str) -> None:
+    path = written(tmp_path / "binaries") / "linux-arm64/deputy"
+    path.unlink() if binary is None else path.write_bytes(binary)
+    done = hack_release("--binaries", tmp_path / "binaries", "--out", tmp_path / "out")
+    assert done.returncode == 1 and f"{path} {why}" in done.stderr and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["--push"], "--push needs --tag"),
+        (["--tag", "v99.0.0"], f"the tag v99.0.0 is not v{VERSION}"),
+        (["--push", "--binaries", "x"], "--push takes no --binaries"),
+        (["--registry", "https://registry.example.com/Deputy"], "is no HOST/PATH in small letters"),
+    ],
+)
+def test_what_can_not_be_a_release_is_refused_before_anything_is_built(tmp_path: Path, arguments: list[str], why: str) -> None:
+    done = hack_release("--out", tmp_path / "out", *arguments)
+    assert done.returncode == 1 and why in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_a_folder_with_other_files_is_not_replaced(tmp_path: Path, binaries: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    done = hack_release("--binaries", binaries, "--out", tmp_path)
+    assert done.returncode == 1 and "is no earlier release" in done.stderr
+    assert (tmp_path / "mine.txt").read_text() == "mine"
