@@ -59,6 +59,8 @@ test: tools managed-policies check verify ## All tests that need no root: format
 	cargo build --locked --workspace --bins
 	hack/with-doubles cargo test --locked --workspace --lib -- conformance
 	tests/chart/verify
+	@if [ -x "$$($(TOOL) path helm4)" ]; then HELM="$$($(TOOL) path helm4)" tests/chart/verify; \
+	else echo "SKIPPED: the charts by Helm 4, which takes minutes to build: hack/tools/tool build helm4"; fi
 	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/release tests/integration
 
 # The example of the SDK for Rust is tried where `make check` has built it. WRITE and SDKS_REQUIRE are read by the tests.
