@@ -80,7 +80,7 @@ fn fields(schema: &JSONSchemaProps, path: &str, rows: &mut Vec<String>) {
             property
                 .default
                 .as_ref()
-                .map_or_else(String::new, |d| format!("`{}`", cell(&d.0.to_string()))),
+                .map_or_else(String::new, |d| cell(&format!("`{}`", d.0))),
             cell(&rules(property, required).join("; ")),
             cell(&one_line(property.description.as_deref().unwrap_or_default())),
         ));
@@ -173,7 +173,16 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Text that does not end its cell.
+/// Text that does not end its cell, and in which `<name>` is shown: outside of code it would be HTML.
 fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
+    let parts = text.split('`').enumerate();
+    // Every second part is code.
+    let shown = parts.map(|(n, part)| {
+        if n % 2 == 0 {
+            part.replace('<', "\\<")
+        } else {
+            part.to_owned()
+        }
+    });
+    shown.collect::<Vec<_>>().join("`").replace('|', "\\|")
 }
