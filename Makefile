@@ -10,6 +10,8 @@ MAKEFLAGS += --no-builtin-rules
 CACHE := $(or $(DEPUTY_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deputy)
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(CACHE)/tools/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 CARGO_FUZZ_VERSION := 0.13.2
 CARGO_FUZZ := $(CACHE)/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
 TOOL := hack/tools/tool
@@ -61,7 +63,7 @@ test: tools managed-policies check verify ## All tests that need no root: format
 	tests/chart/verify
 	@if [ -x "$$($(TOOL) path helm4)" ]; then HELM="$$($(TOOL) path helm4)" tests/chart/verify; \
 	else echo "SKIPPED: the charts by Helm 4, which takes minutes to build: hack/tools/tool build helm4"; fi
-	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/release tests/integration
+	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/release tests/book tests/integration
 
 # The example of the SDK for Rust is tried where `make check` has built it. WRITE and SDKS_REQUIRE are read by the tests.
 .PHONY: sdks
@@ -153,6 +155,15 @@ verify: ## Check that the generated files are current
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check licences, bans and sources of the dependencies
 	$(CARGO_DENY) check bans licenses sources
+
+.PHONY: docs
+docs: $(MDBOOK) ## Make a site of the documents (target/docs/site), and check its links
+	hack/docs $(MDBOOK) "$${CARGO_TARGET_DIR:-target}/docs"
+
+# Without what watches and serves, which brings half of its dependencies.
+$(MDBOOK):
+	cargo install --locked mdbook@$(MDBOOK_VERSION) --no-default-features --features search \
+	  --root $(CACHE)/tools/mdbook-$(MDBOOK_VERSION)
 
 .PHONY: advisories
 advisories: $(CARGO_DENY) ## Ask the RustSec database, which is fetched, about the dependencies

@@ -1,4 +1,4 @@
-//! The commands that docs/check.md and docs/questions.md show, run as they stand there.
+//! The commands that pages show with their answers (blocks `console`), run as they stand there.
 
 use crate::run::{Done, deputy};
 
@@ -36,11 +36,17 @@ fn shown(page: &str) -> Vec<Shown> {
 
 #[test]
 fn the_commands_of_the_pages_answer_as_they_say() {
-    let commands: Vec<Shown> = ["docs/check.md", "docs/questions.md"]
-        .into_iter()
-        .flat_map(shown)
-        .collect();
-    assert!(commands.len() >= 8);
+    let pages = [
+        "docs/check.md",
+        "docs/faq.md",
+        "docs/questions.md",
+        "docs/tutorial-application.md",
+        "docs/tutorial-platform.md",
+        "docs/tutorial-security.md",
+        "docs/what-if.md",
+    ];
+    let commands: Vec<Shown> = pages.into_iter().flat_map(shown).collect();
+    assert!(commands.len() >= 20);
     for Shown { command, code, lines } in commands {
         let arguments: Vec<&str> = command.strip_prefix("deputy ").unwrap().split(' ').collect();
         let done: Done = deputy(&arguments, "");

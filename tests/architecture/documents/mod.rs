@@ -2,6 +2,7 @@
 
 mod absent;
 mod admission;
+mod book;
 mod commands;
 mod exceptions;
 mod glossary;

@@ -1,0 +1,1 @@
+"""hack/docs, which makes the site of the documents, without mdBook."""
