@@ -24,7 +24,7 @@ help: ## Show this list
 
 .PHONY: tools
 tools: ## Build etcd, kube-apiserver, kubectl, helm and the Python environments (once; about 12 minutes on 2 cores)
-	@$(TOOL) build etcd kube-apiserver kubectl helm regctl
+	@$(TOOL) build etcd kube-apiserver kubectl helm regctl olareg
 	@$(TOOL) venv clients >/dev/null
 	@$(TOOL) venv release >/dev/null
 	@$(TOOL) venv ministack >/dev/null

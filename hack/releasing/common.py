@@ -17,11 +17,12 @@ def fail(why: str) -> NoReturn:
     sys.exit(f"hack/release: {why}")
 
 
-def run(*command: str | Path, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
-    """Runs a program and returns its standard output; ends with what it says where it fails."""
-    done = subprocess.run([str(c) for c in command], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def run(*command: str | Path, env: dict[str, str] | None = None, all_output: bool = False) -> str:
+    """Runs a program in the root and returns its standard output, with `all_output` its standard error, too; ends with what it says where it fails."""
+    error = subprocess.STDOUT if all_output else subprocess.PIPE
+    done = subprocess.run([str(c) for c in command], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=error, text=True)
     if done.returncode:
-        fail(f"{' '.join(str(c) for c in command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+        fail(f"{' '.join(str(c) for c in command)}: exit code {done.returncode}\n{done.stdout}{done.stderr or ''}")
     return done.stdout
 
 

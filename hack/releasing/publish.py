@@ -63,7 +63,8 @@ def publish(made: Made, version: Version) -> None:
         fail("cosign is needed to publish: every image, chart and checksum is signed")
     for command in commands(made, version):
         print("+", shlex.join(command), file=sys.stderr, flush=True)
-        said = run(*command)
+        # helm says on standard error what it pushed.
+        said = run(*command, all_output=True)
         if command[1] == "push":
             digest, place = re.search(r"sha256:[0-9a-f]{64}", said), re.search(r"^Pushed: (\S+):[^:\s]+$", said, re.MULTILINE)
             if not digest or not place:
