@@ -23,6 +23,7 @@ mod oidc;
 mod output;
 mod policy;
 mod process;
+mod report;
 mod shape;
 mod text;
 mod webhook;
@@ -78,6 +79,8 @@ enum Command {
     WhoCan(asked::WhoCanArguments),
     /// What may the sessions of a subject do?
     WhatCan(asked::WhatCanArguments),
+    /// Write a page, or JSON, with who may become what, and what somebody should look at
+    Report(report::ReportArguments),
     /// What an object comes to in AWS, whose an ARN is, and who may have a session
     #[command(subcommand)]
     Explain(explain::ExplainCommand),
@@ -112,6 +115,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Denied(a) => denied::run(a),
         Command::WhoCan(a) => asked::who_can(a),
         Command::WhatCan(a) => asked::what_can(a),
+        Command::Report(a) => report::run(a),
         Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
         Command::Migrate(a) => migrate::run(a),

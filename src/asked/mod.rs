@@ -1,5 +1,6 @@
 //! Questions about what is granted: by files, or in a cluster. Only what is accepted grants anything.
 
+mod decided;
 mod grant;
 mod policy;
 mod subject;
@@ -9,9 +10,10 @@ mod what_can;
 mod who_can;
 
 pub use self::{
+    decided::{binding_words, decision_words},
     grant::{AskedGrant, everything_but, grants},
     policy::{identity, statement},
     subject::subject_lines,
-    what_can::{WhatCanArguments, run as what_can},
+    what_can::{MayDo, WhatCanArguments, of_grant, run as what_can},
     who_can::{WhoCanArguments, run as who_can},
 };

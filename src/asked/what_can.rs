@@ -53,7 +53,7 @@ pub struct WhatCan {
 }
 
 /// Requests of which a session may make some: a contract (docs/contracts.md).
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MayDo {
     pub actions: String,
     pub resources: String,
@@ -88,7 +88,11 @@ pub fn what_can(world: &AskedWorld, subject: &AskedSubject) -> Result<Vec<WhatCa
     own.map(|grant| of_grant(world, grant)).collect()
 }
 
-fn of_grant(world: &AskedWorld, grant: &AskedGrant) -> Result<WhatCan, String> {
+/// What a grant lets its subjects do.
+///
+/// # Errors
+/// When a part of a policy is none by itself.
+pub fn of_grant(world: &AskedWorld, grant: &AskedGrant) -> Result<WhatCan, String> {
     let nothing = identity(vec![statement(Effect::Deny, "*", "*")])?;
     let (mut may, mut unknown) = (Vec::new(), Vec::new());
     let statements = || grant.identity.iter().flat_map(Document::statements);

@@ -99,7 +99,7 @@ fn of_problem(problem: &InputProblem) -> CheckFinding {
 }
 
 /// One object, which takes the place of `old`, if there is one.
-fn one(object: &ReadObject, index: &Arc<Index>, old: Option<&Value>) -> CheckedObject {
+pub fn one(object: &ReadObject, index: &Arc<Index>, old: Option<&Value>) -> CheckedObject {
     let mut judged = CheckedObject {
         object: object.title(),
         place: object.place(""),

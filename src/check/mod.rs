@@ -12,6 +12,11 @@ use std::path::PathBuf;
 use clap::Args;
 use deputy_delegation::{ClusterName, NamespaceName};
 
+pub use self::{
+    answer::{CheckFinding, FindingLevel},
+    judge::one as judge_one,
+};
+
 use self::{
     answer::{CheckAnswer, CheckedStatus},
     judge::judge,

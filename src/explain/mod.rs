@@ -26,6 +26,9 @@ pub enum ExplainCommand {
     /// Where does a limit apply, and what is under it?
     #[command(after_help = objects::OTHER_EXAMPLES)]
     Limit(Box<ExplainObjectArguments>),
+    /// Which role does a pod get, by which binding, what may it do, and what is not ready?
+    #[command(after_help = objects::POD_EXAMPLES)]
+    Pod(Box<ExplainObjectArguments>),
     /// Who may have a session by one of AWS's five ways, and what may it do?
     Session(Box<session::SessionArguments>),
 }
@@ -38,6 +41,7 @@ impl ExplainCommand {
             Self::Serviceaccount(a) => objects::run(ExplainedKind::ServiceAccount, a),
             Self::Binding(a) => objects::run(ExplainedKind::Binding, a),
             Self::Limit(a) => objects::run(ExplainedKind::Limit, a),
+            Self::Pod(a) => objects::run(ExplainedKind::Pod, a),
             Self::Session(a) => session::run(a),
         }
     }

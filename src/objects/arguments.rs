@@ -1,13 +1,21 @@
 //! The objects that a question is about: of files, of a cluster, or of both.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
 use deputy_delegation::{ClusterName, NamespaceName, RoleId, naming};
 use deputy_index::Index;
 use serde_json::Value;
 
-use super::{ReadObject, ReadObjects, cluster::live, world::world};
+use super::{
+    ReadObject, ReadObjects,
+    cluster::live_beside,
+    core::{CoreObjects, WantedBeside},
+    world::world,
+};
 use crate::{
     credentials::kubeconfig::KubeconfigArguments,
     exit::Failure,
@@ -23,6 +31,13 @@ pub struct WorldArguments {
     /// Manifests, or folders of them; - is standard input; may be repeated
     #[arg(short = 'f', long = "filename", value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    beside: BesideFiles,
+}
+
+/// Where objects are beside those of files, and what files leave open.
+#[derive(Debug, Args)]
+pub struct BesideFiles {
     /// The namespace of objects that name none
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<NamespaceName>,
@@ -39,6 +54,8 @@ pub struct AskedWorld {
     pub index: Arc<Index>,
     /// Of two of one name that of the files.
     pub objects: Vec<ReadObject>,
+    /// Pods and what else is there beside Deputy's objects.
+    pub core: CoreObjects,
     /// The name of the cluster, where it is known.
     pub cluster: Option<ClusterName>,
     /// Where names without one belong.
@@ -51,20 +68,53 @@ impl WorldArguments {
     /// # Errors
     /// What can't be read, and when nothing is named.
     pub fn read(&self) -> Result<AskedWorld, Failure> {
+        self.read_with(&WantedBeside::Nothing)
+    }
+
+    /// The same, with what is wanted beside Deputy's objects.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn read_with(&self, wanted: &WantedBeside<'_>) -> Result<AskedWorld, Failure> {
+        let files: Vec<&Path> = self.files.iter().map(PathBuf::as_path).collect();
         once(named("--filename", &self.files))?;
-        let live = live(&self.kubeconfig)?;
-        if live.is_none() && self.files.is_empty() {
-            return Err(Failure::input(
-                "say what to look at: manifests by -f FILE|DIR, or a cluster by --context NAME",
-            ));
+        self.beside.read(&files, "manifests by -f FILE|DIR", wanted)
+    }
+}
+
+impl BesideFiles {
+    /// Whether a cluster is among it.
+    pub fn names_cluster(&self) -> bool {
+        self.kubeconfig.context.is_some() || self.kubeconfig.kubeconfig.is_some()
+    }
+
+    /// The objects of `files` and those beside them; `how` says how files are named.
+    ///
+    /// # Errors
+    /// What can't be read, and when nothing is named.
+    pub fn read(&self, files: &[&Path], how: &str, wanted: &WantedBeside<'_>) -> Result<AskedWorld, Failure> {
+        let live = live_beside(&self.kubeconfig, wanted)?;
+        if live.is_none() && files.is_empty() {
+            return Err(Failure::input(format!(
+                "say what to look at: {how}, or a cluster by --context NAME"
+            )));
         }
         let namespace = self.namespace.as_ref().map(ToString::to_string);
         let namespace = namespace.or_else(|| live.as_ref().and_then(|live| live.namespace.clone()));
-        let files = ReadObjects::of(&self.files, namespace.as_deref())?.sound()?;
-        let mut objects = live.map(|live| live.objects).unwrap_or_default();
+        let files: Vec<PathBuf> = files.iter().map(|path| path.to_path_buf()).collect();
+        let mut files = ReadObjects::of(&files, namespace.as_deref())?;
+        let of_files = std::mem::take(&mut files.core);
+        let files = files.sound()?;
+        let (mut objects, mut core) = match live {
+            Some(live) => (live.objects, live.core),
+            None => (Vec::new(), CoreObjects::default()),
+        };
         objects.retain(|object| !files.iter().any(|file| file.id() == object.id()));
         objects.extend(files);
-        AskedWorld::of(objects, self.cluster_name.clone(), namespace)
+        core.put(of_files);
+        let mut world = AskedWorld::of(objects, self.cluster_name.clone(), namespace)?;
+        world.core = core;
+        Ok(world)
     }
 }
 
@@ -90,6 +140,7 @@ impl AskedWorld {
         Ok(Self {
             index,
             objects,
+            core: CoreObjects::default(),
             cluster,
             namespace,
         })

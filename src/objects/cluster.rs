@@ -1,17 +1,20 @@
 //! The objects of a cluster, read once.
 
-use std::time::Duration;
-
 use deputy_admission::DeputyKind;
 use deputy_api::{GROUP, VERSION};
 use deputy_runtime::client::install_crypto_provider;
 use http::{HeaderValue, header::USER_AGENT};
 use kube::{
-    Api, Client, Config,
+    Api, Client,
     api::{ApiResource, DynamicObject, ListParams},
 };
 
-use super::ReadObject;
+use super::{
+    ReadObject,
+    beside::beside,
+    core::{CoreObjects, WantedBeside},
+    page::{CALL_TIMEOUT, PAGE},
+};
 use crate::{
     credentials::{
         block_on,
@@ -21,15 +24,12 @@ use crate::{
     exit::Failure,
 };
 
-/// How long one page may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Objects read at a time.
-const PAGE: u32 = 500;
-
 /// What a cluster holds.
 #[derive(Debug)]
 pub struct LiveObjects {
     pub objects: Vec<ReadObject>,
+    /// What was wanted beside them.
+    pub core: CoreObjects,
     /// That of the context, where it says one.
     pub namespace: Option<String>,
 }
@@ -39,6 +39,17 @@ pub struct LiveObjects {
 /// # Errors
 /// When the kubeconfig can't be used, or the cluster does not list them.
 pub fn live(arguments: &KubeconfigArguments) -> Result<Option<LiveObjects>, Failure> {
+    live_beside(arguments, &WantedBeside::Nothing)
+}
+
+/// The same, with what is wanted beside them.
+///
+/// # Errors
+/// The same; of a pod also when it is not there. What else can't be read is in [`CoreObjects::unread`].
+pub fn live_beside(
+    arguments: &KubeconfigArguments,
+    wanted: &WantedBeside<'_>,
+) -> Result<Option<LiveObjects>, Failure> {
     if arguments.context.is_none() && arguments.kubeconfig.is_none() {
         return Ok(None);
     }
@@ -50,15 +61,23 @@ pub fn live(arguments: &KubeconfigArguments) -> Result<Option<LiveObjects>, Fail
     config.headers.retain(|(name, _)| name != USER_AGENT);
     let agent = concat!("deputy/", env!("CARGO_PKG_VERSION"));
     config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
-    let objects = block_on(list_all(config))??;
-    Ok(Some(LiveObjects { objects, namespace }))
+    let of_context = namespace.as_deref();
+    let (objects, core) = block_on(async {
+        let client = Client::try_from(config).map_err(Failure::error)?;
+        let core = beside(&client, wanted, of_context).await?;
+        Ok::<_, Failure>((list_all(&client).await?, core))
+    })??;
+    Ok(Some(LiveObjects {
+        objects,
+        core,
+        namespace,
+    }))
 }
 
-async fn list_all(config: Config) -> Result<Vec<ReadObject>, Failure> {
-    let client = Client::try_from(config).map_err(Failure::error)?;
+async fn list_all(client: &Client) -> Result<Vec<ReadObject>, Failure> {
     let mut objects = Vec::new();
     for kind in DeputyKind::ALL {
-        objects.extend(list(&client, kind).await?);
+        objects.extend(list(client, kind).await?);
     }
     Ok(objects)
 }

@@ -7,6 +7,7 @@ use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
 use super::{
+    core::CoreObject,
     faults::{WrittenName, faults, head, not_yaml},
     files::{FileContent, content},
     place::{InputProblem, ProblemSort, TextFile, WrittenPlace},
@@ -76,6 +77,8 @@ pub struct ReadObjects {
     pub problems: Vec<InputProblem>,
     /// Documents that are no objects of Deputy's.
     pub passed_over: usize,
+    /// Pods and what else stands around Deputy's objects. Such documents are passed over, too.
+    pub core: Vec<CoreObject>,
     /// Files with a document that is a policy by itself. Such documents are passed over, too.
     pub with_policies: BTreeSet<String>,
 }
@@ -158,10 +161,12 @@ impl ReadObjects {
         if kind.ends_with("List") && node.get("items").is_some() {
             return self.list(node, file, namespace);
         }
-        let Some(version) = version
+        let Some(ours) = version
             .strip_prefix(GROUP)
             .and_then(|rest| rest.strip_prefix('/'))
         else {
+            self.core
+                .extend(CoreObject::of(&version, &kind, || node.to_value(), namespace));
             self.passed_over += 1;
             return;
         };
@@ -172,8 +177,8 @@ impl ReadObjects {
             field: field.to_owned(),
             message,
         };
-        if version != VERSION {
-            let message = format!("there is no {GROUP}/{version}; write {GROUP}/{VERSION}");
+        if ours != VERSION {
+            let message = format!("there is no {GROUP}/{ours}; write {GROUP}/{VERSION}");
             return self.problems.push(problem("apiVersion", message));
         }
         let Some(kind) = DeputyKind::of_name(&kind) else {

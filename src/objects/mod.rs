@@ -1,20 +1,26 @@
 //! Deputy's objects from manifests and from a cluster, with where each field stands.
 
 mod arguments;
+mod beside;
 mod cluster;
+mod conditions;
+mod core;
 #[cfg(test)]
 pub mod example;
 mod faults;
 mod files;
 mod manifest;
 mod metadata;
+mod page;
 mod place;
 mod walk;
 mod world;
 
 pub use self::{
-    arguments::{AskedWorld, WorldArguments},
+    arguments::{AskedWorld, BesideFiles, WorldArguments},
     cluster::live,
+    conditions::{outdated, unmet},
+    core::{CoreKind, CoreObject, WantedBeside},
     manifest::{ReadObject, ReadObjects},
     place::{InputProblem, ProblemSort, WrittenPlace},
     world::world,

@@ -29,6 +29,7 @@ mod people;
 mod pipe;
 mod policy;
 mod questions;
+mod report;
 mod request;
 mod run;
 mod statements;

@@ -40,6 +40,7 @@ fn the_commands_of_the_pages_answer_as_they_say() {
         "docs/check.md",
         "docs/faq.md",
         "docs/questions.md",
+        "docs/report.md",
         "docs/tutorial-application.md",
         "docs/tutorial-platform.md",
         "docs/tutorial-security.md",

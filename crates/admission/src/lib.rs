@@ -5,7 +5,7 @@
 //!
 //! - [`run`]: the process `deputy webhook`.
 //! - [`inject`]: whether a pod gets the sidecar, and the patch. Pure.
-//! - [`answer`]: verdicts on Deputy's kinds, which `deputy check` asks, too. Pure.
+//! - [`answer`], [`pod_answer`]: verdicts on Deputy's kinds and on pods, which the command line asks, too. Pure.
 //!
 //! # Invariants
 //!
@@ -39,4 +39,4 @@ pub use body::MAX_BODY;
 pub use kind::DeputyKind;
 pub use process::{Error, WebhookConfig, run};
 pub use review::ObjectWarning;
-pub use unasked::{ObjectAnswer, ObjectOutcome, answer};
+pub use unasked::{ObjectAnswer, ObjectOutcome, PodAnswer, UnaskedPod, answer, pod_answer};

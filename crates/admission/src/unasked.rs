@@ -1,12 +1,21 @@
-//! The verdict on an object that nobody applies: what the webhook would answer if somebody did.
+//! The verdict on an object that nobody applies, and on a pod that nobody creates: what the webhook would answer if somebody did.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use deputy_delegation::Violation;
-use deputy_index::Index;
+use deputy_delegation::{NamespaceName, ServiceAccountName, Violation};
+use deputy_index::{Index, NamespaceInfo, ServiceAccountInfo};
 use serde_json::Value;
 
-use crate::{facts::Facts, kind::DeputyKind, review::ObjectWarning, validate};
+use crate::{
+    facts::{Facts, SessionsOf},
+    inject::{
+        ContainerBinding, HostNetworkLeave, Injection, InjectionConfig, Json, PodFacts, bindings_named,
+        container_bindings, inject,
+    },
+    kind::DeputyKind,
+    review::ObjectWarning,
+    validate,
+};
 
 /// What would be said of an object.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,5 +67,62 @@ pub fn answer(index: &Arc<Index>, object: &Value, old: Option<&Value>) -> Option
     Some(ObjectAnswer {
         outcome,
         warnings: verdict.warnings().to_vec(),
+    })
+}
+
+/// A pod that nobody creates, and what stands around it.
+#[derive(Debug, Clone, Copy)]
+pub struct UnaskedPod<'a> {
+    /// The pod, as JSON.
+    pub json: &'a str,
+    /// Its namespace.
+    pub namespace: &'a NamespaceName,
+    /// What is known of that namespace.
+    pub namespace_info: &'a NamespaceInfo,
+    /// Its ServiceAccount.
+    pub account: &'a ServiceAccountName,
+    /// What is known of that ServiceAccount.
+    pub account_info: &'a ServiceAccountInfo,
+}
+
+/// What injection would do with a pod.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PodAnswer {
+    /// What becomes of it. Regions of accounts are not looked up: they change the variables alone.
+    pub injection: Injection,
+    /// Which binding each of its containers uses, by its annotations.
+    pub containers: Vec<ContainerBinding>,
+}
+
+/// The answer about a pod that is created in the cluster that `index` holds.
+///
+/// The index has to have been given all of [`deputy_index::ResourceKind::KINDS`]; how old it is does not matter here.
+///
+/// # Errors
+/// When its text is no JSON.
+pub fn pod_answer(
+    index: &Arc<Index>,
+    pod: UnaskedPod<'_>,
+    config: &InjectionConfig,
+) -> Result<PodAnswer, serde_json::Error> {
+    let json: Json<'_> = serde_json::from_str(pod.json)?;
+    let facts = Facts::new(Arc::clone(index));
+    let mut told = BTreeMap::new();
+    for name in std::iter::once(None).chain(bindings_named(&json).into_iter().map(Some)) {
+        if let SessionsOf::Pod(web_identity) = facts.sessions(pod.namespace, pod.account, name) {
+            told.insert(name, *web_identity);
+        }
+    }
+    let facts = PodFacts {
+        namespace: pod.namespace,
+        namespace_info: pod.namespace_info,
+        service_account: pod.account_info,
+        region: &|_| None,
+        web_identity: &|name| told.get(&name).cloned(),
+        host_network: &HostNetworkLeave::of(&index.all_limits(), pod.namespace),
+    };
+    Ok(PodAnswer {
+        injection: inject(&json, &facts, config),
+        containers: container_bindings(&json, &facts),
     })
 }

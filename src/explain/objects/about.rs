@@ -1,24 +1,28 @@
 //! What is said of each kind of object.
 
 use deputy_delegation::{
-    Decision, NamespaceName, ObjectName, ServiceAccountName,
+    NamespaceName, ObjectName, ServiceAccountName,
     model::{BindingRef, LimitEntry, ObjectId, Role, RoleId},
     naming,
 };
-use deputy_index::{BindingDecision, ChosenBinding};
+use deputy_index::ChosenBinding;
 
 use super::fact::{ExplainedFact, ExplainedObject};
-use crate::{asked::subject_lines, objects::AskedWorld};
+use crate::{
+    asked::{binding_words, decision_words, subject_lines},
+    objects::AskedWorld,
+};
 
 /// What is said instead of a name in AWS that follows from one that is not known.
 const WITHOUT_CLUSTER: &str = "follows from the name of the cluster: say it by --cluster-name";
 
-fn fact(what: &'static str, is: impl Into<String>) -> ExplainedFact {
+/// One thing that is said.
+pub fn fact(what: &'static str, is: impl Into<String>) -> ExplainedFact {
     ExplainedFact { what, is: is.into() }
 }
 
 /// Namespace and name of `which`.
-fn place(world: &AskedWorld, which: &str) -> Result<(NamespaceName, String), String> {
+pub fn place(world: &AskedWorld, which: &str) -> Result<(NamespaceName, String), String> {
     let (namespace, name) = match which.split_once('/') {
         Some((namespace, name)) => (namespace.to_owned(), name),
         None => {
@@ -40,7 +44,8 @@ pub fn roles(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, St
     Ok(ids.map(|id| role(world, &id)).collect())
 }
 
-fn role(world: &AskedWorld, id: &RoleId) -> ExplainedObject {
+/// A role.
+pub fn role(world: &AskedWorld, id: &RoleId) -> ExplainedObject {
     let mut facts = Vec::new();
     match world.index.role(id).map(|view| view.parsed()) {
         Some(Ok(role)) => facts.extend(of_role(world, &role)),
@@ -48,11 +53,11 @@ fn role(world: &AskedWorld, id: &RoleId) -> ExplainedObject {
         None => {}
     }
     if let Some((_, decision)) = world.index.decide_role(id) {
-        facts.push(fact("decision", words(&decision)));
+        facts.push(fact("decision", decision_words(&decision)));
     }
     for binding in world.index.bindings_of_role(id) {
         let decided = world.index.decide_binding(&binding.id);
-        let decision = decided.map_or_else(String::new, |decided| format!(", {}", outcome(&decided)));
+        let decision = decided.map_or_else(String::new, |decided| format!(", {}", binding_words(&decided)));
         let subjects = subject_lines(&binding, &binding.subjects).join(", ");
         facts.push(fact(
             "bound by",
@@ -118,33 +123,6 @@ fn arn_of(world: &AskedWorld, role: &Role) -> String {
     }
 }
 
-fn words(decision: &Decision) -> String {
-    match decision {
-        Decision::Accepted(accepted) => {
-            let limits: Vec<&str> = accepted.limits.iter().map(ObjectName::as_str).collect();
-            let boundary = accepted.boundary.as_ref();
-            let boundary = boundary.map_or_else(String::new, |name| {
-                format!("; AWS holds it to the boundary of {name}")
-            });
-            format!("accepted, within the limits {}{boundary}", limits.join(", "))
-        }
-        Decision::Refused(violations) => format!("refused: {violations}"),
-        Decision::Undecided(missing) => format!("undecided: {missing}"),
-    }
-}
-
-/// Of the binding, else of its role.
-fn outcome(decided: &BindingDecision) -> String {
-    if !decided.decision.is_accepted() {
-        return words(&decided.decision);
-    }
-    match &decided.role_decision {
-        Some(role) if role.is_accepted() => words(&decided.decision),
-        Some(role) => format!("accepted, but its role is not: {}", words(role)),
-        None => "accepted, but its role is not there, or can't be read".to_owned(),
-    }
-}
-
 /// A binding of either kind.
 pub fn binding(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, String> {
     let (namespace, name) = place(world, which)?;
@@ -157,7 +135,8 @@ pub fn binding(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, 
         .collect())
 }
 
-fn of_binding(world: &AskedWorld, reference: &BindingRef) -> Option<ExplainedObject> {
+/// A binding of either kind, if it is there and decided about.
+pub fn of_binding(world: &AskedWorld, reference: &BindingRef) -> Option<ExplainedObject> {
     let chosen = world.index.decide_chosen(reference)?;
     let (object, facts) = match &chosen {
         ChosenBinding::Role(found) => {
@@ -185,7 +164,7 @@ fn of_binding(world: &AskedWorld, reference: &BindingRef) -> Option<ExplainedObj
                 .duration
                 .map_or_else(|| "the account's default".to_owned(), |d| d.to_string());
             facts.push(fact("session duration", duration));
-            facts.push(fact("decision", outcome(found)));
+            facts.push(fact("decision", binding_words(found)));
             (format!("AWSRoleBinding {}", binding.id), facts)
         }
         ChosenBinding::FederatedUser(found) => {
@@ -198,7 +177,7 @@ fn of_binding(world: &AskedWorld, reference: &BindingRef) -> Option<ExplainedObj
                     format!("ServiceAccount {}/{name}", binding.id.namespace),
                 )
             }));
-            facts.push(fact("decision", words(&found.decision)));
+            facts.push(fact("decision", decision_words(&found.decision)));
             (format!("AWSFederatedUserBinding {}", binding.id), facts)
         }
     };
@@ -288,8 +267,10 @@ pub fn limit(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, St
     }
     for id in world.index.roles_under_limit(&name) {
         let decided = world.index.decide_role(&id);
-        let decision =
-            decided.map_or_else(|| "it can't be read".to_owned(), |(_, decision)| words(&decision));
+        let decision = decided.map_or_else(
+            || "it can't be read".to_owned(),
+            |(_, decision)| decision_words(&decision),
+        );
         facts.push(fact("role", format!("{}: {decision}", id.title())));
     }
     Ok(vec![ExplainedObject {

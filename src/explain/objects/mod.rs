@@ -1,7 +1,9 @@
-//! `deputy explain arn|role|serviceaccount|binding|limit`: what there is of one object, and what it comes to in AWS.
+//! `deputy explain arn|role|serviceaccount|binding|limit|pod`: what there is of one object, and what it comes to in AWS.
 
 mod about;
 mod fact;
+mod pod;
+mod running;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +12,7 @@ use clap::Args;
 use self::fact::ExplainedObject;
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
-    objects::{AskedWorld, WorldArguments},
+    objects::{AskedWorld, WantedBeside, WorldArguments},
     output::{Output, OutputFormat},
     text::printable,
 };
@@ -33,6 +35,14 @@ pub const OTHER_EXAMPLES: &str = "Examples:
   deputy explain binding payments/uploader --context production -o json
   deputy explain limit payments -f platform/";
 
+pub const POD_EXAMPLES: &str = "Examples:
+
+  deputy explain pod payments/uploader-5d9f7c --context production     a pod that runs
+  deputy explain pod payments/uploader -f manifests/                   a pod of a manifest, or what a Deployment's template makes
+
+From files the labels of namespace and ServiceAccount are those of the files, and how credentials reach pods that do not say it follows from
+the chart's injection.delivery, which is not known here.";
+
 /// One object, and where it is.
 #[derive(Debug, Args)]
 pub struct ExplainObjectArguments {
@@ -54,10 +64,15 @@ pub enum ExplainedKind {
     ServiceAccount,
     Binding,
     Limit,
+    Pod,
 }
 
 pub fn run(kind: ExplainedKind, arguments: &ExplainObjectArguments) -> CommandResult {
-    let world = arguments.world.read()?;
+    let wanted = match kind {
+        ExplainedKind::Pod => WantedBeside::Pod(&arguments.which),
+        _ => WantedBeside::Nothing,
+    };
+    let world = arguments.world.read_with(&wanted)?;
     let found = explained(&world, kind, &arguments.which).map_err(Failure::input)?;
     let mut out = Output::new();
     match arguments.output {
@@ -92,5 +107,6 @@ fn explained(world: &AskedWorld, kind: ExplainedKind, which: &str) -> Result<Vec
         ExplainedKind::ServiceAccount => about::service_account(world, which),
         ExplainedKind::Binding => about::binding(world, which),
         ExplainedKind::Limit => about::limit(world, which),
+        ExplainedKind::Pod => pod::pods(world, which),
     }
 }

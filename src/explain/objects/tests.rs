@@ -1,7 +1,12 @@
 //! From names to ARNs and back.
 
+use deputy_delegation::ClusterName;
+
 use super::{ExplainedKind, explained, fact::ExplainedObject};
-use crate::objects::example::{APPLICATION, PLATFORM, world};
+use crate::objects::{
+    AskedWorld, ReadObjects,
+    example::{APPLICATION, PLATFORM, world},
+};
 
 fn said<'a>(object: &'a ExplainedObject, what: &str) -> &'a str {
     &object.facts.iter().find(|fact| fact.what == what).unwrap().is
@@ -89,4 +94,155 @@ fn of_several_bindings_the_default_one_is_told() {
             .is_empty()
     );
     assert!(explained(&world, ExplainedKind::Role, "uploader").is_err());
+}
+
+const DEPLOYMENT: &str = include_str!("../../../examples/productionapp/30-deployment.yaml");
+
+/// The example with its Deployment, each text changed as said.
+fn with_pod(changes: &[(&str, &str)]) -> AskedWorld {
+    let mut text = [PLATFORM, APPLICATION, DEPLOYMENT].join("\n---\n");
+    for (from, to) in changes {
+        let new = text.replace(from, to);
+        assert_ne!(new, text, "{from:?} is not there");
+        text = new;
+    }
+    let mut read = ReadObjects::of_text("x.yaml", text, None);
+    let core = std::mem::take(&mut read.core);
+    let cluster = ClusterName::new("production-1").unwrap();
+    let mut world = AskedWorld::of(read.sound().unwrap(), Some(cluster), None).unwrap();
+    world.core.put(core);
+    world
+}
+
+fn pod(changes: &[(&str, &str)]) -> Vec<ExplainedObject> {
+    explained(&with_pod(changes), ExplainedKind::Pod, "payments/uploader").unwrap()
+}
+
+#[test]
+fn a_pod_gets_what_its_default_binding_gives() {
+    let found = pod(&[]);
+    let titles: Vec<&str> = found.iter().map(|one| one.object.as_str()).collect();
+    assert_eq!(
+        titles,
+        [
+            "Deployment payments/uploader",
+            "AWSRoleBinding payments/uploader",
+            "AWSRole payments/uploader"
+        ]
+    );
+    assert!(said(&found[0], "injection").starts_with("by a sidecar, unless"));
+    let container = said(&found[0], "container");
+    assert_eq!(
+        container,
+        "uploader: the default: AWSRoleBinding payments/uploader"
+    );
+    let may: Vec<&str> = found[1]
+        .facts
+        .iter()
+        .filter(|fact| fact.what == "may")
+        .map(|fact| fact.is.as_str())
+        .collect();
+    assert_eq!(may.len(), 3, "{may:?}");
+    assert!(said(&found[2], "arn").contains(":role/deputy/production-1/"));
+}
+
+#[test]
+fn each_way_in_which_a_pod_gets_something_else_is_told() {
+    let annotated = |annotation: &str| {
+        let to = format!(
+            "    metadata:\n      annotations: {{{annotation}}}\n      labels:\n        app: uploader\n    spec:"
+        );
+        pod(&[(
+            "    metadata:\n      labels:\n        app: uploader\n    spec:",
+            &to,
+        )])
+    };
+    for (found, what, expected) in [
+        (
+            pod(&[("    deputy.dev/inject: enabled\n", "")]),
+            "injection",
+            "left alone, not-labelled",
+        ),
+        (
+            pod(&[("deputy.dev/inject: enabled", "deputy.dev/inject: disabled")]),
+            "injection",
+            "left alone, disabled",
+        ),
+        (
+            pod(&[("deputy.dev/inject: enabled", "deputy.dev/inject: maybe")]),
+            "injection",
+            "refused: ",
+        ),
+        (
+            annotated("deputy.dev/delivery: Node"),
+            "injection",
+            "by the agent on its node, as the pod says",
+        ),
+        (
+            annotated("deputy.dev/binding: other"),
+            "container",
+            "uploader: nothing: the annotation names AWSRoleBinding payments/other, which is not there",
+        ),
+        (
+            annotated("deputy.dev/binding: uploader"),
+            "container",
+            "uploader: AWSRoleBinding payments/uploader, by annotation",
+        ),
+        (
+            pod(&[("serviceAccountName: uploader", "serviceAccountName: somebody")]),
+            "container",
+            "uploader: nothing: no binding names",
+        ),
+        (
+            pod(&[("      serviceAccountName: uploader\n", "")]),
+            "service account",
+            "ServiceAccount payments/default",
+        ),
+        (
+            pod(&[(
+                "      serviceAccountName: uploader\n",
+                "      hostNetwork: true\n      serviceAccountName: uploader\n",
+            )]),
+            "injection",
+            "left alone, host-network",
+        ),
+    ] {
+        let is = said(&found[0], what);
+        assert!(is.starts_with(expected), "{what}: {is}");
+    }
+    let unreadable = pod(&[("deputy.dev/inject: enabled", "deputy.dev/inject: true")]);
+    assert!(said(&unreadable[0], "not known").contains("has metadata that can't be read"));
+    let unknown = pod(&[("kind: Namespace", "kind: Namespaces")]);
+    assert!(said(&unknown[0], "not known").contains("namespace payments is not among what was read"));
+}
+
+#[test]
+fn what_is_not_ready_is_told_with_its_reason() {
+    let status = "status:\n  conditions:\n    - {type: Ready, status: \"False\", reason: Conflict, message: AWS has another role}\n---\napiVersion: deputy.dev/v1alpha1\nkind: AWSRoleBinding";
+    let found = pod(&[(
+        "---\napiVersion: deputy.dev/v1alpha1\nkind: AWSRoleBinding",
+        status,
+    )]);
+    assert_eq!(
+        said(&found[2], "not ready"),
+        "Ready is False (Conflict): AWS has another role"
+    );
+    let running = serde_json::json!({"status": {
+        "initContainerStatuses": [{"name": "deputy-agent",
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
+            "lastState": {"terminated": {"reason": "Error", "message": "RoleNotReady: wait"}}}],
+        "containerStatuses": [{"name": "app", "state": {"running": {}}}, {"name": "done", "state": {"terminated": {"reason": "Completed"}}}],
+    }});
+    let facts = super::running::facts(&running);
+    let told: Vec<(&str, &str)> = facts.iter().map(|fact| (fact.what, fact.is.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("not ready", "container deputy-agent: CrashLoopBackOff: back-off"),
+            (
+                "ended before",
+                "container deputy-agent: Error: RoleNotReady: wait"
+            ),
+        ]
+    );
 }

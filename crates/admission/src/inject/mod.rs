@@ -32,6 +32,7 @@ mod resources;
 mod served_by;
 mod sidecar;
 mod today;
+mod told;
 mod variable;
 mod web_identity;
 
@@ -54,3 +55,4 @@ pub use outcome::{Injection, SkipReason};
 pub use pod::{PodFacts, RegionOf, WebIdentityOf};
 pub use quantity::{InvalidQuantity, Quantity};
 pub use resources::{Amounts, Resources};
+pub use told::{ContainerBinding, container_bindings};

@@ -1,0 +1,170 @@
+//! What stands around Deputy's objects in a cluster, read once. Who may not list it is told so, and gets an answer without it.
+
+use k8s_openapi::api::core::v1::{Event, Namespace, Pod, ServiceAccount};
+use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
+use serde_json::json;
+
+use super::{
+    core::{CoreObject, CoreObjects, DriftEvent, WantedBeside},
+    page::{CALL_TIMEOUT, PAGE},
+};
+use crate::exit::Failure;
+
+/// The reasons of events about differences in AWS (docs/contracts.md).
+const DRIFT: [&str; 2] = ["DriftReverted", "DriftFound"];
+/// So many events are kept: the API server has those of an hour.
+const MAX_EVENTS: usize = 10_000;
+
+/// What is wanted of a cluster. `namespace`: that of a pod whose name says none.
+///
+/// # Errors
+/// When a pod that is asked about can't be read.
+pub async fn beside(
+    client: &Client,
+    wanted: &WantedBeside<'_>,
+    namespace: Option<&str>,
+) -> Result<CoreObjects, Failure> {
+    let mut found = CoreObjects::default();
+    match wanted {
+        WantedBeside::Nothing => {}
+        WantedBeside::Estate => {
+            match service_accounts(client).await {
+                Ok(objects) => {
+                    found.put(objects);
+                    found.all_service_accounts = true;
+                }
+                Err(why) => found.unread.push(format!(
+                    "ServiceAccounts could not be listed, so that none is said to be missing: {why}"
+                )),
+            }
+            match drift(client).await {
+                Ok(events) => found.drift = events,
+                Err(why) => found.unread.push(format!(
+                    "events could not be listed, so that nothing is said of drift that they tell: {why}"
+                )),
+            }
+        }
+        WantedBeside::Pod(which) => pod(client, which, namespace, &mut found).await?,
+    }
+    Ok(found)
+}
+
+async fn pod(
+    client: &Client,
+    which: &str,
+    namespace: Option<&str>,
+    found: &mut CoreObjects,
+) -> Result<(), Failure> {
+    let (namespace, name) = which
+        .split_once('/')
+        .unwrap_or((namespace.unwrap_or_default(), which));
+    if namespace.is_empty() || name.is_empty() {
+        // Said with the argument, where it is parsed.
+        return Ok(());
+    }
+    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
+    let pod = answer(pods.get_opt(name)).await;
+    let pod = pod.map_err(|why| Failure::process(format!("failed to read pod {namespace}/{name}: {why}")))?;
+    let Some(pod) = pod else { return Ok(()) };
+    let account = pod
+        .spec
+        .as_ref()
+        .and_then(|spec| spec.service_account_name.clone());
+    let account = account.unwrap_or_else(|| "default".to_owned());
+    let value = serde_json::to_value(&pod).map_err(Failure::error)?;
+    let mut objects: Vec<CoreObject> = CoreObject::of("v1", "Pod", || value, Some(namespace))
+        .into_iter()
+        .collect();
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    match answer(accounts.get_metadata_opt(&account)).await {
+        Ok(Some(account)) => objects.extend(of_meta("ServiceAccount", &account)),
+        Ok(None) => {}
+        Err(why) => found.unread.push(format!(
+            "ServiceAccount {namespace}/{account} could not be read: {why}"
+        )),
+    }
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    match answer(namespaces.get_metadata_opt(namespace)).await {
+        Ok(Some(namespace)) => objects.extend(of_meta("Namespace", &namespace)),
+        Ok(None) => {}
+        Err(why) => found
+            .unread
+            .push(format!("namespace {namespace} could not be read: {why}")),
+    }
+    found.put(objects);
+    Ok(())
+}
+
+fn of_meta<K>(kind: &str, object: &PartialObjectMeta<K>) -> Option<CoreObject> {
+    let metadata = serde_json::to_value(&object.metadata).ok()?;
+    CoreObject::of("v1", kind, || json!({ "metadata": metadata }), None)
+}
+
+async fn service_accounts(client: &Client) -> Result<Vec<CoreObject>, String> {
+    let api: Api<ServiceAccount> = Api::all(client.clone());
+    let mut parameters = ListParams::default().limit(PAGE);
+    let mut objects = Vec::new();
+    loop {
+        let page = answer(api.list_metadata(&parameters)).await?;
+        objects.extend(
+            page.items
+                .iter()
+                .filter_map(|item| of_meta("ServiceAccount", item)),
+        );
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(objects),
+        }
+    }
+}
+
+async fn drift(client: &Client) -> Result<Vec<DriftEvent>, String> {
+    let api: Api<Event> = Api::all(client.clone());
+    let mut events = Vec::new();
+    for reason in DRIFT {
+        let mut parameters = ListParams::default()
+            .limit(PAGE)
+            .fields(&format!("reason={reason}"));
+        while events.len() < MAX_EVENTS {
+            let page = answer(api.list(&parameters)).await?;
+            events.extend(page.items.iter().map(event));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => break,
+            }
+        }
+    }
+    Ok(events)
+}
+
+fn event(event: &Event) -> DriftEvent {
+    let of = &event.involved_object;
+    let (kind, name) = (of.kind.as_deref(), of.name.as_deref());
+    let (kind, name) = (kind.unwrap_or_default(), name.unwrap_or_default());
+    let object = match &of.namespace {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    };
+    let last = event.last_timestamp.as_ref().map(|time| time.0);
+    let series = event
+        .series
+        .as_ref()
+        .and_then(|series| series.last_observed_time.as_ref());
+    let time = series.map(|time| time.0).or(last);
+    let time = time.or_else(|| event.event_time.as_ref().map(|time| time.0));
+    DriftEvent {
+        object,
+        namespace: of.namespace.clone(),
+        reason: event.reason.clone().unwrap_or_default(),
+        message: event.message.clone().unwrap_or_default(),
+        time: time.map(|time| time.to_string()),
+    }
+}
+
+/// What a call answers within its time.
+async fn answer<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
+    match tokio::time::timeout(CALL_TIMEOUT, call).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer in {} s", CALL_TIMEOUT.as_secs())),
+    }
+}
