@@ -5,6 +5,7 @@ mod accounts;
 mod asked;
 mod bootstrap;
 mod broker;
+mod ceiling;
 mod check;
 mod cluster;
 mod controllers;
@@ -23,8 +24,10 @@ mod oidc;
 mod output;
 mod policy;
 mod process;
+mod proposal;
 mod report;
 mod shape;
+mod suggest;
 mod text;
 mod webhook;
 mod yaml;
@@ -89,6 +92,9 @@ enum Command {
     Policy(policy::PolicyCommand),
     /// Print objects that take the place of what gives pods their roles today; nothing is applied
     Migrate(migrate::MigrateArguments),
+    /// Print narrower roles from what was used, and limits from roles that are there; nothing is applied
+    #[command(subcommand)]
+    Suggest(suggest::SuggestCommand),
     /// Print what completes this command in a shell
     Completion(about::CompletionArguments),
     /// Print the manual, or write a page for each command
@@ -119,6 +125,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Explain(c) => c.run(),
         Command::Policy(c) => c.run(),
         Command::Migrate(a) => migrate::run(a),
+        Command::Suggest(c) => c.run(),
         Command::Completion(a) => about::completion(a, Cli::command()),
         Command::Man(a) => about::man(a, Cli::command()),
         Command::Version(a) => about::version(a),

@@ -15,16 +15,12 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 
-use self::{
-    former::Former,
-    plan::{Proposal, RoleForm},
-    roles::OldRoles,
-};
+use self::{former::Former, plan::RoleForm, roles::OldRoles};
 use crate::{
     accounts::AccountArguments,
-    exit::{CommandAnswer, CommandResult, Failure, say},
+    exit::{CommandAnswer, CommandResult, Failure},
     input::{named, once},
-    output::Output,
+    proposal::print,
 };
 
 const EXAMPLE: &str = "\
@@ -68,7 +64,7 @@ pub fn run(arguments: &MigrateArguments) -> CommandResult {
         return Err(Failure::input("the exports give no ServiceAccount a role"));
     }
     let proposal = plan::plan(grants, &roles, &account, arguments.form);
-    print(&proposal)?;
+    print("deputy migrate", &proposal)?;
     Ok(CommandAnswer::Yes)
 }
 
@@ -78,32 +74,4 @@ fn documents(files: &[PathBuf]) -> Result<Vec<Value>, Failure> {
         all.extend(export::documents(file)?);
     }
     Ok(all)
-}
-
-fn print(proposal: &Proposal) -> Result<(), Failure> {
-    let mut out = Output::new();
-    out.line("# Proposed by `deputy migrate`. Nothing is applied: read it, then apply it.")?;
-    if !proposal.left.is_empty() {
-        out.line("# Not carried over:")?;
-    }
-    for left in &proposal.left {
-        let left = on_one_line(left);
-        out.line(format_args!("# - {left}"))?;
-        say(&left);
-    }
-    for proposed in &proposal.objects {
-        let yaml = serde_saphyr::to_string(&proposed.object).map_err(Failure::process)?;
-        out.line("---")?;
-        for comment in &proposed.comments {
-            out.line(format_args!("# {}", on_one_line(comment)))?;
-        }
-        out.write(yaml)?;
-    }
-    out.flush()
-}
-
-/// Values come from files of others: none of them ends a comment.
-fn on_one_line(text: &str) -> String {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
-    text.replace(breaks, " ")
 }

@@ -4,17 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::ValueEnum;
 use deputy_delegation::{NamespaceName, RoleArn, model::Account};
-use deputy_policy::{Candidate, Containment, Document, contains, escalation};
+use deputy_policy::Document;
 use serde_json::{Map, Value, json};
 
 use super::{
     former::{OldGrant, OldWay},
     grants::OldGrants,
-    policies::{KnownPolicies, union},
+    policies::KnownPolicies,
     roles::{OldRole, OldRoles},
     trust,
 };
-use crate::{accounts::parsed_limit, distinct::distinct};
+use crate::{
+    ceiling::{limit, prove, union},
+    distinct::distinct,
+    proposal::{Proposal, ProposedObject},
+};
 
 /// AWS and the schema take as many subjects of a binding.
 const SUBJECTS: usize = 100;
@@ -27,19 +31,6 @@ pub enum RoleForm {
     Existing,
     /// Deputy makes one with the same policies
     New,
-}
-
-/// An object, and what a reader of it has to do besides.
-pub struct ProposedObject {
-    pub comments: Vec<String>,
-    pub object: Value,
-}
-
-/// All that is proposed, and what could not be carried over.
-#[derive(Default)]
-pub struct Proposal {
-    pub objects: Vec<ProposedObject>,
-    pub left: Vec<String>,
 }
 
 /// Makes the proposal.
@@ -322,18 +313,15 @@ impl Space<'_> {
         documents: &[(&RoleArn, Vec<Document>)],
     ) -> Result<ProposedObject, String> {
         let ceiling = union(documents.iter().flat_map(|(_, documents)| documents))?;
-        for (arn, documents) in documents {
-            let documents: Vec<&Document> = documents.iter().collect();
-            match contains(&Candidate::new(&documents), &ceiling) {
-                Containment::Contained(_) => {}
-                Containment::Exceeds(witness) => return Err(format!("{arn} exceeds it: {witness}")),
-                Containment::Unknown(reason) => return Err(format!("{arn} can't be compared: {reason}")),
-            }
-        }
+        prove(
+            &ceiling,
+            documents
+                .iter()
+                .map(|(arn, documents)| (arn, documents.as_slice())),
+        )?;
         let mut spec = Map::from_iter([
             ("namespaces".to_owned(), json!([self.namespace.as_str()])),
             ("accounts".to_owned(), json!([self.account.name.as_str()])),
-            ("ceiling".to_owned(), ceiling.to_value()),
         ]);
         match self.form {
             RoleForm::Existing => {
@@ -348,19 +336,11 @@ impl Space<'_> {
                 }
             }
         }
-        let object = json!({
-            "apiVersion": "deputy.dev/v1alpha1",
-            "kind": "DelegationLimit",
-            "metadata": {"name": self.of_account(&format!("migrated-{}", self.namespace))},
-            "spec": spec,
-        });
-        parsed_limit(&object)?;
-        let mut comments =
-            vec!["It allows all that the policies of these roles allow, proved, and nothing else. What they deny is not in it: narrow it where that is too much.".to_owned()];
-        comments.extend(escalation(&ceiling).into_iter().map(|found| {
-            format!("Name the actions in acknowledgeEscalation if they are meant, or this limit is refused: ceiling.{found}")
-        }));
-        Ok(ProposedObject { comments, object })
+        limit(
+            &self.of_account(&format!("migrated-{}", self.namespace)),
+            &ceiling,
+            spec,
+        )
     }
 }
 

@@ -1,13 +1,14 @@
 //! What is known of the policies of former roles, and what they allow together.
 
 use deputy_delegation::RoleArn;
-use deputy_policy::{Candidate, Containment, Document, Effect, PolicyKind, Statement, Version, contains};
+use deputy_policy::{Candidate, Containment, Document, PolicyKind, contains};
 use serde_json::Value;
 
 use super::{
     roles::{OldRole, OldRoles},
     version::is_old,
 };
+use crate::ceiling::union;
 
 /// What is known of a role's policies: each parsed, by what it is called.
 pub struct KnownPolicies {
@@ -94,22 +95,4 @@ fn read(document: &Value) -> Result<Document, String> {
 
 fn parse(document: &Value, kind: PolicyKind) -> Result<Document, String> {
     Document::from_value(document, kind).map_err(|errors| errors.to_string())
-}
-
-/// All that the documents allow, each statement once and without its name.
-pub fn union<'d>(documents: impl Iterator<Item = &'d Document>) -> Result<Document, String> {
-    let mut statements: Vec<Statement> = Vec::new();
-    for statement in documents.flat_map(Document::statements) {
-        let statement = Statement {
-            sid: None,
-            ..statement.clone()
-        };
-        if statement.effect == Effect::Allow && !statements.contains(&statement) {
-            statements.push(statement);
-        }
-    }
-    if statements.is_empty() {
-        return Err("its roles allow nothing".to_owned());
-    }
-    Document::new(Version::V2012, statements, PolicyKind::Boundary).map_err(|errors| errors.to_string())
 }

@@ -63,6 +63,11 @@ pub struct AskedWorld {
 }
 
 impl WorldArguments {
+    /// The files, for [`once`].
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Reads them.
     ///
     /// # Errors

@@ -33,4 +33,5 @@ mod report;
 mod request;
 mod run;
 mod statements;
+mod suggest;
 mod whole;

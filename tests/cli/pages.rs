@@ -41,6 +41,7 @@ fn the_commands_of_the_pages_answer_as_they_say() {
         "docs/faq.md",
         "docs/questions.md",
         "docs/report.md",
+        "docs/suggest.md",
         "docs/tutorial-application.md",
         "docs/tutorial-platform.md",
         "docs/tutorial-security.md",

@@ -155,6 +155,11 @@ pub fn has_action(text: &str) -> bool {
     action(text).is_some()
 }
 
+/// Whether AWS's service reference has a service by the prefix of its actions, such as `s3`, in any case.
+pub fn has_service(prefix: &str) -> bool {
+    TABLE.block(prefix).is_some()
+}
+
 /// The services that a pattern of actions may be about: the one that it spells out, or all.
 pub(crate) fn services_named(prefix: Option<&str>) -> impl Iterator<Item = &'static Service> + use<> {
     let blocks: &'static [Block] = match prefix {
