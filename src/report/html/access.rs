@@ -49,15 +49,18 @@ fn counts(part: &NamespacePart<'_>) -> String {
     let bindings = part.chains.iter().filter(|c| matches!(c, GrantChain::Bound(..)));
     let unbound = part.chains.len() - bindings.clone().count();
     let mut said = format!(
-        "{} bindings, {} of them give sessions",
+        "bindings: {}, giving sessions: {}",
         bindings.count(),
         part.chains.iter().filter(is_given).count()
     );
     if unbound > 0 {
-        said.push_str(&format!("; {unbound} roles without a binding"));
+        said.push_str(&format!("; roles without a binding: {unbound}"));
     }
     if !part.statements.is_empty() {
-        said.push_str(&format!("; {} resource policy statements", part.statements.len()));
+        said.push_str(&format!(
+            "; statements of resource policies: {}",
+            part.statements.len()
+        ));
     }
     said
 }
@@ -80,8 +83,8 @@ fn row(namespace: &str, number: usize, chain: &GrantChain<'_>, page: &mut Markup
                 page,
             );
             within(&role.limits, page);
-            page.raw("–");
-            state(role.outcome, &role.decision, page);
+            why(role.outcome, &role.decision, page);
+            state(role.outcome, page);
         }
     }
     page.raw("</td></tr>\n");
@@ -127,10 +130,10 @@ fn bound(binding: &ReportedBinding, role: Option<&ReportedRole>, page: &mut Mark
     for unknown in &binding.unknown {
         page.raw("<small>not known: ").text(unknown).raw("</small>");
     }
-    if lines.is_empty() && binding.unknown.is_empty() {
-        page.raw("nothing");
+    if lines.is_empty() && binding.unknown.is_empty() || binding.outcome != GrantOutcome::Accepted {
+        why(binding.outcome, &binding.decision, page);
     }
-    state(binding.outcome, &binding.decision, page);
+    state(binding.outcome, page);
 }
 
 fn list(lines: &[String], page: &mut Markup) {
@@ -160,16 +163,20 @@ fn within(limits: &[String], page: &mut Markup) {
     page.raw("</td><td data-l=\"May\">");
 }
 
-/// Why something is accepted is in the columns before.
-fn state(outcome: GrantOutcome, decision: &str, page: &mut Markup) {
+/// Why something gives nothing. Why it is accepted is in the columns before.
+fn why(outcome: GrantOutcome, decision: &str, page: &mut Markup) {
+    page.raw("nothing");
+    if outcome != GrantOutcome::Accepted {
+        page.raw("<small>").text(decision).raw("</small>");
+    }
+}
+
+fn state(outcome: GrantOutcome, page: &mut Markup) {
     page.raw("</td><td class=\"s\" data-l=\"State\"><span class=\"tag ");
     page.raw(outcome.as_str())
         .raw("\">")
         .raw(outcome.as_str())
         .raw("</span>");
-    if outcome != GrantOutcome::Accepted {
-        page.raw("<small>").text(decision).raw("</small>");
-    }
 }
 
 fn statements(namespace: &str, all: &[&ReportedStatement], page: &mut Markup) {
@@ -188,7 +195,10 @@ fn statements(namespace: &str, all: &[&ReportedStatement], page: &mut Markup) {
             .text(&one.principals.join(", "))
             .raw("</td><td class=\"code\" data-l=\"May\">")
             .text(&format!("{} on {}", one.actions, one.resources));
-        state(one.outcome, &one.decision, page);
+        if one.outcome != GrantOutcome::Accepted {
+            page.raw("<small>").text(&one.decision).raw("</small>");
+        }
+        state(one.outcome, page);
         page.raw("</td></tr>\n");
     }
     page.raw("</tbody></table>\n");

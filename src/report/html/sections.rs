@@ -114,13 +114,9 @@ fn row(finding: &AccessFinding, namespaces: &str, page: &mut Markup) {
         .text(&finding.reason)
         .raw("</small></td><th class=\"o\" scope=\"row\" data-l=\"Where\">")
         .text(&finding.object);
-    for part in [
-        Some(&finding.field).filter(|field| !field.is_empty()),
-        finding.place.as_ref(),
-    ] {
-        if let Some(part) = part {
-            page.raw("<small class=\"code\">").text(part).raw("</small>");
-        }
+    let field = Some(&finding.field).filter(|field| !field.is_empty());
+    for part in field.into_iter().chain(&finding.place) {
+        page.raw("<small class=\"code\">").text(part).raw("</small>");
     }
     if !finding.also.is_empty() {
         page.raw("<details class=\"more\"><summary>and ")

@@ -12,6 +12,42 @@ use crate::{
     },
 };
 
+fn accounts(of: &impl Fn(&str) -> String) -> Vec<ReportedAccount> {
+    vec![ReportedAccount {
+        name: of("a"),
+        account_id: Some(of("1")),
+        partition: Some(of("aws")),
+        region: None,
+        issuer: Some(of("i")),
+        limits: 1,
+        roles: 1,
+    }]
+}
+
+fn limits(of: &impl Fn(&str) -> String) -> Vec<ReportedLimit> {
+    vec![ReportedLimit {
+        name: of("l"),
+        enforcement: "Enforce",
+        boundary: of("b"),
+        namespaces: vec![of("ns")],
+        accounts: vec![of("a")],
+        roles: 1,
+        accepted: 1,
+        suspended: 0,
+        would_refuse: Some(1),
+        ceiling: vec![CeilingPart {
+            statement: 0,
+            sid: Some(of("Sid")),
+            effect: "Allow",
+            actions: of("s3:*"),
+            resources: of("*"),
+            has_conditions: true,
+            grants: Some(0),
+        }],
+        unreadable: Some(of("why")),
+    }]
+}
+
 /// A report in which every text that is not a word of ours ends with `text`.
 fn report(text: &str) -> AccessReport {
     let of = |name: &str| format!("{name}{text}");
@@ -44,36 +80,8 @@ fn report(text: &str) -> AccessReport {
             .into_iter()
             .flat_map(|topic| [finding(topic, Some(of("ns"))), finding(topic, None)])
             .collect(),
-        accounts: vec![ReportedAccount {
-            name: of("a"),
-            account_id: Some(of("1")),
-            partition: Some(of("aws")),
-            region: None,
-            issuer: Some(of("i")),
-            limits: 1,
-            roles: 1,
-        }],
-        limits: vec![ReportedLimit {
-            name: of("l"),
-            enforcement: "Enforce",
-            boundary: of("b"),
-            namespaces: vec![of("ns")],
-            accounts: vec![of("a")],
-            roles: 1,
-            accepted: 1,
-            suspended: 0,
-            would_refuse: Some(1),
-            ceiling: vec![CeilingPart {
-                statement: 0,
-                sid: Some(of("Sid")),
-                effect: "Allow",
-                actions: of("s3:*"),
-                resources: of("*"),
-                has_conditions: true,
-                grants: Some(0),
-            }],
-            unreadable: Some(of("why")),
-        }],
+        accounts: accounts(&of),
+        limits: limits(&of),
         roles: vec![ReportedRole {
             object: of("AWSRole ns/r"),
             kind: "AWSRole",
@@ -138,7 +146,7 @@ fn the_policy_of_the_page_names_its_style_and_its_script() {
     assert!(
         html.contains("default-src &#39;none&#39;; style-src &#39;sha256-"),
         "{}",
-        &html[..600]
+        html.chars().take(600).collect::<String>()
     );
     assert_eq!(html.matches("<script>").count(), 1);
     assert_eq!(html.matches("<style>").count(), 1);
