@@ -63,7 +63,7 @@ test: tools managed-policies check verify ## All tests that need no root: format
 	tests/chart/verify
 	@if [ -x "$$($(TOOL) path helm4)" ]; then HELM="$$($(TOOL) path helm4)" tests/chart/verify; \
 	else echo "SKIPPED: the charts by Helm 4, which takes minutes to build: hack/tools/tool build helm4"; fi
-	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/release tests/book tests/integration
+	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/release tests/report tests/book tests/integration
 
 # The example of the SDK for Rust is tried where `make check` has built it. WRITE and SDKS_REQUIRE are read by the tests.
 .PHONY: sdks
