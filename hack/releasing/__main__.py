@@ -34,13 +34,14 @@ def main() -> None:
         fail(f"{out} has files and is no earlier release: name a folder that may be replaced")
     what = version.read(asked.tag, asked.push)
     where = provenance.origin()
-    binaries = compile.taken(asked.binaries or compile.compiled(what, compile.target_folder() / "release-build"))
+    folder = asked.binaries or compile.compiled(what, compile.target_folder() / "release-build")
+    binaries, linked = compile.taken(folder), compile.toolchain(folder)
     shutil.rmtree(out, ignore_errors=True)
     (out / "sbom").mkdir(parents=True)
 
     texts, boms = {}, []
     for program in PROGRAMS:
-        parts = components.parts(program)
+        parts = components.parts(program, linked)
         texts[program] = licences.text(parts)
         spdx, cyclonedx = (out / "sbom" / f"{program}.{kind}.json" for kind in ("spdx", "cdx"))
         sbom.spdx(parts, what, where.source, spdx)

@@ -1,5 +1,6 @@
 """Compiles the programs: static, for both architectures, the same from any folder; and checks that binaries are what images need."""
 
+import json
 import os
 import shutil
 import struct
@@ -11,6 +12,8 @@ from releasing.version import Version
 
 MACHINES = {"amd64": 62, "arm64": 183}
 """What the header of an ELF file says of its processor."""
+_CROSS = "aarch64-linux-gnu-gcc"
+_TOOLCHAIN = "toolchain.json"
 _INTERPRETER = 3
 """The segment by which a binary names its dynamic loader: a static one has none."""
 
@@ -35,7 +38,28 @@ def compiled(version: Version, target: Path, programs: Sequence[str] = PROGRAMS,
         folder.mkdir(parents=True, exist_ok=True)
         for program in programs:
             shutil.copy(target / triple / "release" / program, folder / program)
+    (out / _TOOLCHAIN).write_text(json.dumps(_toolchain(architectures)) + "\n")
     return out
+
+
+def _toolchain(architectures: Sequence[str]) -> dict[str, str]:
+    """What is linked into every static binary. One list is about both architectures, so both have to have the same."""
+    rust = run("rustc", "--version").split()[1]
+    found = {}
+    for architecture in architectures:
+        native = os.uname().machine == PLATFORMS[architecture].split("-", 1)[0]
+        macros = run("cc" if native else _CROSS, "-dM", "-E", "-include", "features.h", "-x", "c", "/dev/null")
+        defined = dict(line.split()[1:3] for line in macros.splitlines() if len(line.split()) == 3)
+        found[architecture] = f"{defined['__GLIBC__']}.{defined['__GLIBC_MINOR__']}"
+    if len(set(found.values())) != 1:
+        fail(f"the architectures have C libraries of different versions: {found}")
+    return {"rust-std": rust, "glibc": next(iter(found.values()))}
+
+
+def toolchain(folder: Path) -> dict[str, str]:
+    """What was linked into the binaries in `folder`: nothing is known of those that were compiled elsewhere without saying so."""
+    path = folder / _TOOLCHAIN
+    return json.loads(path.read_text()) if path.is_file() else {}
 
 
 def _environment(version: Version, target: Path, architecture: str, triple: str) -> dict[str, str]:
@@ -56,11 +80,10 @@ def _environment(version: Version, target: Path, architecture: str, triple: str)
         # Kernels for arm64 have pages of 4, 16 or 64 KiB. jemalloc takes the page of the machine that builds, and ends where it is larger.
         made["JEMALLOC_SYS_WITH_LG_PAGE"] = "16"
         if os.uname().machine != "aarch64":
-            compiler = "aarch64-linux-gnu-gcc"
-            if not shutil.which(compiler):
-                fail(f"{compiler} is needed for {triple} (Debian: gcc-aarch64-linux-gnu libc6-dev-arm64-cross)")
-            made["CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"] = compiler
-            made["CC_aarch64_unknown_linux_gnu"] = compiler
+            if not shutil.which(_CROSS):
+                fail(f"{_CROSS} is needed for {triple} (Debian: gcc-aarch64-linux-gnu libc6-dev-arm64-cross)")
+            made["CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER"] = _CROSS
+            made["CC_aarch64_unknown_linux_gnu"] = _CROSS
     return made
 
 

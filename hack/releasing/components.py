@@ -9,7 +9,11 @@ from pathlib import Path
 from releasing.common import PLATFORMS, ROOT, fail, run
 
 _LINE = re.compile(r"(?P<depth>\d+)(?P<name>\S+) v(?P<version>\S+)(?: \((?!\*\)).*?\))*(?P<seen> \(\*\))?")
-_TARGETS = [word for triple in PLATFORMS.values() for word in ("--target", triple)]
+
+
+def _each_target(flag: str) -> list[str]:
+    """The flag with each of the two targets: what only others need is not fetched."""
+    return [word for triple in PLATFORMS.values() for word in (flag, triple)]
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,9 @@ class Crate:
     authors: tuple[str, ...]
     repository: str | None
     checksum: str | None
-    """Of the package as crates.io has it; None for those of this repository."""
+    """Of the package as crates.io has it; None for those of this repository, and of the toolchain."""
+    purl: str | None
+    """Where it can be had; None for those of this repository."""
     folder: Path = field(compare=False)
 
 
@@ -43,19 +49,30 @@ class Parts:
         return sorted(self.shipped | self.building, key=lambda c: (c.name, c.version))
 
 
-def parts(program: str) -> Parts:
-    """The packages of `program`."""
+def parts(program: str, toolchain: dict[str, str]) -> Parts:
+    """The packages of `program`, and what `toolchain` links into every program, by name and version."""
     crates = _crates()
     needs = _tree(program, "normal,build", crates)
     shipped = frozenset(_tree(program, "normal,no-proc-macro", crates))
     (root,) = (c for c in shipped if c.name == program)
-    return Parts(root, shipped, frozenset(needs) - shipped, needs)
+    linked = frozenset(_linked(name, version) for name, version in toolchain.items())
+    needs |= {root: needs[root] | linked} | {part: frozenset() for part in linked}
+    return Parts(root, shipped | linked, frozenset(needs) - shipped - linked, needs)
+
+
+def _linked(name: str, version: str) -> Crate:
+    """The standard library of Rust, or the C library, in a static binary."""
+    licence, repository = {
+        "rust-std": ("MIT OR Apache-2.0", "https://github.com/rust-lang/rust"),
+        "glibc": ("LGPL-2.1-or-later", "https://sourceware.org/git/glibc.git"),
+    }[name]
+    return Crate(name, version, licence, (), repository, None, f"pkg:generic/{name}@{version}", ROOT)
 
 
 def _crates() -> dict[tuple[str, str], Crate]:
     lock = tomllib.loads((ROOT / "Cargo.lock").read_text())["package"]
     checksums = {(p["name"], p["version"]): p.get("checksum") for p in lock}
-    described = json.loads(run("cargo", "metadata", "--locked", "--format-version", "1"))
+    described = json.loads(run("cargo", "metadata", "--locked", "--format-version", "1", *_each_target("--filter-platform")))
     made = {}
     for package in described["packages"]:
         key = package["name"], package["version"]
@@ -68,6 +85,7 @@ def _crates() -> dict[tuple[str, str], Crate]:
             authors=tuple(package["authors"]),
             repository=package["repository"],
             checksum=checksums.get(key),
+            purl=f"pkg:cargo/{key[0]}@{key[1]}" if checksums.get(key) else None,
             folder=Path(package["manifest_path"]).parent,
         )
     return made
@@ -75,7 +93,8 @@ def _crates() -> dict[tuple[str, str], Crate]:
 
 def _tree(program: str, edges: str, crates: dict[tuple[str, str], Crate]) -> dict[Crate, frozenset[Crate]]:
     """Each package below `program`, and what it needs."""
-    text = run("cargo", "tree", "--locked", "--package", program, *_TARGETS, "--edges", edges, "--prefix", "depth", "--format", "{p}")
+    asked = ("--package", program, *_each_target("--target"), "--edges", edges)
+    text = run("cargo", "tree", "--locked", *asked, "--prefix", "depth", "--format", "{p}")
     above: list[Crate] = []
     needs: dict[Crate, set[Crate]] = {}
     for line in filter(None, text.splitlines()):

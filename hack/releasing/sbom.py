@@ -39,11 +39,6 @@ _CREATOR = "deputy-hack-release"
 _BUILD_ONLY = "Runs while the program is built; none of its code is in the program."
 
 
-def _purl(crate: Crate) -> PackageURL | None:
-    """Crates of this repository are not on crates.io."""
-    return PackageURL("cargo", None, crate.name, crate.version) if crate.checksum else None
-
-
 def _namespace(parts: Parts, version: Version) -> uuid.UUID:
     """A name for the document that follows from what it is about."""
     return uuid.uuid5(uuid.NAMESPACE_URL, f"{parts.root.name}@{version.number}+{version.commit}")
@@ -60,7 +55,7 @@ def cyclonedx(parts: Parts, version: Version, path: Path) -> None:
             version=crate.version,
             bom_ref=f"{crate.name}@{crate.version}",
             scope=ComponentScope.EXCLUDED if crate in parts.building else ComponentScope.REQUIRED,
-            purl=_purl(crate),
+            purl=PackageURL.from_string(crate.purl) if crate.purl else None,
             licenses=[licences.make_with_expression(" ".join(crate.licence.split()))],
             hashes=[HashType(alg=HashAlgorithm.SHA_256, content=crate.checksum)] if crate.checksum else [],
             external_references=[ExternalReference(type=ExternalReferenceType.VCS, url=XsUri(crate.repository))] if crate.repository else [],
@@ -88,8 +83,10 @@ def spdx(parts: Parts, version: Version, source: str, path: Path) -> None:
 
     def package(crate: Crate) -> Package:
         licence = licensing.parse(crate.licence, validate=True)
-        purl = _purl(crate)
-        download = f"https://crates.io/crates/{crate.name}/{crate.version}" if purl else f"git+{source}@{version.commit}"
+        if crate.checksum:
+            download = f"https://crates.io/crates/{crate.name}/{crate.version}"
+        else:
+            download = f"git+{crate.repository}" if crate.purl else f"git+{source}@{version.commit}"
         return Package(
             spdx_id=ident(crate),
             name=crate.name,
@@ -100,7 +97,7 @@ def spdx(parts: Parts, version: Version, source: str, path: Path) -> None:
             license_declared=licence,
             copyright_text=SpdxNoAssertion(),
             checksums=[Checksum(ChecksumAlgorithm.SHA256, crate.checksum)] if crate.checksum else [],
-            external_references=[ExternalPackageRef(ExternalPackageRefCategory.PACKAGE_MANAGER, "purl", str(purl))] if purl else [],
+            external_references=[ExternalPackageRef(ExternalPackageRefCategory.PACKAGE_MANAGER, "purl", crate.purl)] if crate.purl else [],
             primary_package_purpose=PackagePurpose.APPLICATION if crate == parts.root else PackagePurpose.LIBRARY,
             comment=_BUILD_ONLY if crate in parts.building else None,
         )

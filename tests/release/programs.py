@@ -1,9 +1,12 @@
 """Binaries as hack/release takes them: the smallest that look static and of an architecture, and the whole set of them."""
 
+import json
 import struct
 from pathlib import Path
 
 X86_64, AARCH64 = 62, 183
+TOOLCHAIN = {"rust-std": "1.2.3", "glibc": "2.99"}
+"""What they say was linked into them."""
 _LOAD, _INTERPRETER = 1, 3
 
 
@@ -23,4 +26,5 @@ def written(folder: Path) -> Path:
             path = folder / f"linux-{architecture}" / program
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(elf(machine, f"{program} for {architecture}".encode()))
+    (folder / "toolchain.json").write_text(json.dumps(TOOLCHAIN))
     return folder
