@@ -14,6 +14,7 @@ mod credentials;
 mod denied;
 mod diff;
 mod distinct;
+mod doctor;
 mod exit;
 mod explain;
 mod input;
@@ -76,6 +77,8 @@ enum Command {
     Check(check::CheckArguments),
     /// What does a change of manifests or policies newly allow and deny?
     Diff(diff::DiffArguments),
+    /// Is the install well, and what is to be done where it is not?
+    Doctor(doctor::DoctorArguments),
     /// What is behind AWS's AccessDenied, and what would change it?
     Denied(denied::DeniedArguments),
     /// Who has sessions that may make a request?
@@ -118,6 +121,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Bootstrap(c) => bootstrap::run(c),
         Command::Check(a) => check::run(a),
         Command::Diff(a) => diff::run(a),
+        Command::Doctor(a) => doctor::run(a),
         Command::Denied(a) => denied::run(a),
         Command::WhoCan(a) => asked::who_can(a),
         Command::WhatCan(a) => asked::what_can(a),

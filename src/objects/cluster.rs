@@ -5,7 +5,7 @@ use deputy_api::{GROUP, VERSION};
 use deputy_runtime::client::install_crypto_provider;
 use http::{HeaderValue, header::USER_AGENT};
 use kube::{
-    Api, Client,
+    Api, Client, Config,
     api::{ApiResource, DynamicObject, ListParams},
 };
 
@@ -53,14 +53,7 @@ pub fn live_beside(
     if arguments.context.is_none() && arguments.kubeconfig.is_none() {
         return Ok(None);
     }
-    install_crypto_provider().map_err(Failure::error)?;
-    let settings = Settings::of_environment();
-    let context = arguments.choose(&settings)?;
-    let namespace = context.namespace.clone();
-    let mut config = client_config(context, &settings)?;
-    config.headers.retain(|(name, _)| name != USER_AGENT);
-    let agent = concat!("deputy/", env!("CARGO_PKG_VERSION"));
-    config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
+    let (config, namespace) = connection(arguments)?;
     let of_context = namespace.as_deref();
     let (objects, core) = block_on(async {
         let client = Client::try_from(config).map_err(Failure::error)?;
@@ -72,6 +65,38 @@ pub fn live_beside(
         core,
         namespace,
     }))
+}
+
+/// How the cluster of `arguments`, or of the kubeconfig's current context, is reached, and the namespace of that context.
+///
+/// # Errors
+/// When the kubeconfig can't be used.
+pub fn connection(arguments: &KubeconfigArguments) -> Result<(Config, Option<String>), Failure> {
+    install_crypto_provider().map_err(Failure::error)?;
+    let settings = Settings::of_environment();
+    let context = arguments.choose(&settings)?;
+    let namespace = context.namespace.clone();
+    Ok((named(client_config(context, &settings)?), namespace))
+}
+
+/// How a pod reaches its own cluster.
+///
+/// # Errors
+/// When this is no pod, or one without a token.
+pub fn connection_of_pod() -> Result<Config, Failure> {
+    install_crypto_provider().map_err(Failure::error)?;
+    let mut config = Config::incluster().map_err(Failure::error)?;
+    config.connect_timeout = Some(CALL_TIMEOUT);
+    config.default_retry = false;
+    Ok(named(config))
+}
+
+/// Who asks, for the API server's logs.
+fn named(mut config: Config) -> Config {
+    config.headers.retain(|(name, _)| name != USER_AGENT);
+    let agent = concat!("deputy/", env!("CARGO_PKG_VERSION"));
+    config.headers.push((USER_AGENT, HeaderValue::from_static(agent)));
+    config
 }
 
 async fn list_all(client: &Client) -> Result<Vec<ReadObject>, Failure> {

@@ -18,7 +18,7 @@ mod world;
 
 pub use self::{
     arguments::{AskedWorld, BesideFiles, WorldArguments},
-    cluster::live,
+    cluster::{connection, connection_of_pod, live},
     conditions::{outdated, unmet},
     core::{CoreKind, CoreObject, WantedBeside},
     manifest::{ReadObject, ReadObjects},

@@ -56,11 +56,11 @@ class Rendered:
 def helm_template(
     values: Mapping, release: str = "deputy", namespace: str = "deputy-system", chart: Path = CHART
 ) -> str:
-    """`helm template` with these values, CRDs included."""
+    """`helm template` with these values, CRDs included, without what is there for `helm test` alone."""
     done = subprocess.run(
         [
             *(binary("helm"), "template", release, chart, "--namespace", namespace),
-            *("--include-crds", "--kube-version", "1.34", "--values", "-"),
+            *("--include-crds", "--skip-tests", "--kube-version", "1.34", "--values", "-"),
         ],
         input=yaml.safe_dump(dict(values)),
         capture_output=True,

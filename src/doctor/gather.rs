@@ -1,0 +1,327 @@
+//! One look at a cluster. Every call has a deadline; what is not seen is said so, and goes on.
+
+use std::{collections::BTreeMap, future::Future, time::Duration};
+
+use deputy_api::{GROUP, VERSION};
+use http::Request;
+use jiff::{Timestamp, fmt::rfc2822};
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject, ListParams, PostParams},
+    client::Body,
+};
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{
+    expected::definitions,
+    snapshot::{DoctorSnapshot, SeenAgents, SeenName, ServerClock, Sight, TrialAnswer, looked_at},
+};
+
+/// How long one call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Objects of a page.
+const PAGE: u32 = 500;
+/// Pages of a kind; of pods there may be more than anybody waits for.
+const MAX_PAGES: usize = 40;
+
+/// What is looked at, and from where.
+pub struct Gathering {
+    pub client: Client,
+    /// Of the release; by default where the webhook's Service is.
+    pub namespace: Option<String>,
+}
+
+/// Whether there is an API server, and its clock.
+///
+/// # Errors
+/// Why there is none.
+pub async fn clock(client: &Client) -> Sight<ServerClock> {
+    let request = Request::get("/version")
+        .body(Body::empty())
+        .map_err(|error| error.to_string())?;
+    let asked = Timestamp::now();
+    let answer = within(async { client.send(request).await.map_err(|error| error.to_string()) }).await?;
+    let answered = Timestamp::now();
+    let date = answer.headers().get(http::header::DATE);
+    let date = date.and_then(|date| date.to_str().ok());
+    let date = date.ok_or("the API server says no Date")?;
+    let said = rfc2822::DateTimeParser::new()
+        .parse_timestamp(date)
+        .map_err(|error| format!("its Date {date:?}: {error}"))?;
+    Ok(ServerClock {
+        said,
+        asked,
+        answered,
+    })
+}
+
+impl Gathering {
+    /// Whether the API server answers at all, and lets in who asks.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn is_there(&self) -> Sight<()> {
+        within(async {
+            let version = self.client.apiserver_version().await;
+            version.map(|_| ()).map_err(|error| error.to_string())
+        })
+        .await
+    }
+
+    /// Looks at everything once.
+    pub async fn snapshot(&self, clock: Sight<ServerClock>) -> DoctorSnapshot {
+        let namespace = self.namespace().await;
+        let mut objects = BTreeMap::new();
+        let definitions: Vec<String> = definitions().iter().map(|(name, _)| name.clone()).collect();
+        let mut looks = JoinSet::new();
+        for (kind, name) in looked_at(&definitions) {
+            let (client, namespace) = (self.client.clone(), namespace.clone());
+            looks.spawn(async move {
+                let seen = get(&client, kind, &namespace, &name).await;
+                ((kind, name), seen)
+            });
+        }
+        while let Some(look) = looks.join_next().await {
+            // A look that panicked is not there, which is not known.
+            if let Ok((name, seen)) = look {
+                let (name, seen): (SeenName, _) = (name, seen);
+                objects.insert(name, seen);
+            }
+        }
+        let ours = |kind: &str, plural: &str| resource(&format!("{GROUP}/{VERSION}"), kind, plural);
+        let slices = resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices");
+        let trial = self.trial(&namespace).await;
+        DoctorSnapshot {
+            now: Timestamp::now(),
+            clock,
+            objects,
+            accounts: self.list(&ours("AWSAccount", "awsaccounts"), None).await,
+            cluster_roles: self.list(&ours("ClusterAWSRole", "clusterawsroles"), None).await,
+            limits: self
+                .list(&ours("DelegationLimit", "delegationlimits"), None)
+                .await,
+            endpoint_slices: self.list(&slices, Some(&namespace)).await,
+            agents: self.agents().await,
+            trial,
+            metadata_service: None,
+            namespace,
+        }
+    }
+
+    async fn namespace(&self) -> String {
+        if let Some(namespace) = &self.namespace {
+            return namespace.clone();
+        }
+        let seen = get(&self.client, "ValidatingWebhookConfiguration", "", "deputy").await;
+        let found = seen.ok().flatten();
+        let service = found
+            .as_ref()
+            .and_then(|object| object.pointer("/webhooks/0/clientConfig/service/namespace"));
+        service.and_then(Value::as_str).unwrap_or("deputy").to_owned()
+    }
+
+    /// All objects of a kind.
+    async fn list(&self, resource: &ApiResource, namespace: Option<&str>) -> Sight<Vec<Value>> {
+        let mut all = Vec::new();
+        let is_whole = self.pages(resource, namespace, |object| all.push(object)).await?;
+        match is_whole {
+            true => Ok(all),
+            false => Err(format!("there are more {} than are looked at", resource.plural)),
+        }
+    }
+
+    /// Hands over the objects of a kind, page by page; whether they were all.
+    async fn pages(
+        &self,
+        resource: &ApiResource,
+        namespace: Option<&str>,
+        mut each: impl FnMut(Value),
+    ) -> Sight<bool> {
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
+            None => Api::all_with(self.client.clone(), resource),
+        };
+        let mut parameters = ListParams::default().limit(PAGE);
+        for _ in 0..MAX_PAGES {
+            let page = within(async {
+                let page = api.list(&parameters).await;
+                page.map_err(|error| format!("failed to list {}: {error}", resource.plural))
+            })
+            .await?;
+            for object in page.items {
+                each(serde_json::to_value(object).map_err(|error| error.to_string())?);
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => parameters = parameters.continue_token(&token),
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// The sidecars of all pods.
+    async fn agents(&self) -> Sight<SeenAgents> {
+        let mut agents = SeenAgents::default();
+        let pods = resource("v1", "Pod", "pods");
+        agents.is_whole = self
+            .pages(&pods, None, |pod| {
+                let containers = pod.pointer("/spec/initContainers").and_then(Value::as_array);
+                let is_agent = |one: &&Value| one.get("name").and_then(Value::as_str) == Some("deputy-agent");
+                let agent = containers.into_iter().flatten().find(is_agent);
+                if let Some(image) = agent.and_then(|agent| agent.get("image")).and_then(Value::as_str) {
+                    *agents.images.entry(image.to_owned()).or_default() += 1;
+                }
+            })
+            .await?;
+        Ok(agents)
+    }
+
+    /// Applies a role with a policy that is none, as a dry run: the schema takes it, and the webhook has to refuse it.
+    async fn trial(&self, namespace: &str) -> Sight<TrialAnswer> {
+        let resource = resource(&format!("{GROUP}/{VERSION}"), "AWSRole", "awsroles");
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
+        let object = json!({
+            "apiVersion": resource.api_version,
+            "kind": "AWSRole",
+            "metadata": {"name": "deputy-doctor", "namespace": namespace},
+            "spec": {
+                "accountRef": {"name": "deputy-doctor"},
+                "policies": [{"name": "none", "document": {"Version": "2012-10-17", "Statement": "none"}}],
+            },
+        });
+        let object: DynamicObject = serde_json::from_value(object).map_err(|error| error.to_string())?;
+        let parameters = PostParams {
+            dry_run: true,
+            field_manager: Some("deputy-doctor".to_owned()),
+        };
+        let answer = tokio::time::timeout(CALL_TIMEOUT * 2, api.create(&parameters, &object)).await;
+        match answer {
+            Err(_) => Err(late()),
+            Ok(Ok(_)) => Ok(TrialAnswer::Taken),
+            Ok(Err(error)) => judged(&error),
+        }
+    }
+}
+
+/// What the API server's refusal says of the webhook.
+fn judged(error: &kube::Error) -> Sight<TrialAnswer> {
+    match error {
+        kube::Error::Api(status) => {
+            let message = status.message.as_str();
+            if message.contains("\"objects.deputy.dev\" denied the request") {
+                return Ok(TrialAnswer::Refused);
+            }
+            match status.code {
+                // That one may not create roles here says nothing of the webhook; neither does an API server that is busy.
+                401 | 403 | 404 | 429 => Err(message.to_owned()),
+                _ => Ok(TrialAnswer::Failed(message.to_owned())),
+            }
+        }
+        other => Err(other.to_string()),
+    }
+}
+
+async fn get(client: &Client, kind: &'static str, namespace: &str, name: &str) -> Sight<Option<Value>> {
+    let (version, plural, is_namespaced) = match kind {
+        "ValidatingWebhookConfiguration" => (
+            "admissionregistration.k8s.io/v1",
+            "validatingwebhookconfigurations",
+            false,
+        ),
+        "MutatingWebhookConfiguration" => (
+            "admissionregistration.k8s.io/v1",
+            "mutatingwebhookconfigurations",
+            false,
+        ),
+        "ValidatingAdmissionPolicy" => (
+            "admissionregistration.k8s.io/v1",
+            "validatingadmissionpolicies",
+            false,
+        ),
+        "ValidatingAdmissionPolicyBinding" => (
+            "admissionregistration.k8s.io/v1",
+            "validatingadmissionpolicybindings",
+            false,
+        ),
+        "CustomResourceDefinition" => ("apiextensions.k8s.io/v1", "customresourcedefinitions", false),
+        "APIService" => ("apiregistration.k8s.io/v1", "apiservices", false),
+        "ClusterRole" => ("rbac.authorization.k8s.io/v1", "clusterroles", false),
+        "ClusterRoleBinding" => ("rbac.authorization.k8s.io/v1", "clusterrolebindings", false),
+        "Role" => ("rbac.authorization.k8s.io/v1", "roles", true),
+        "RoleBinding" => ("rbac.authorization.k8s.io/v1", "rolebindings", true),
+        "Deployment" => ("apps/v1", "deployments", true),
+        "ConfigMap" => ("v1", "configmaps", true),
+        _ => return Err(format!("{kind} is not looked at")),
+    };
+    let resource = resource(version, kind, plural);
+    let api: Api<DynamicObject> = match is_namespaced {
+        true => Api::namespaced_with(client.clone(), namespace, &resource),
+        false => Api::all_with(client.clone(), &resource),
+    };
+    let found = within(async { api.get_opt(name).await.map_err(|error| said(&error)) }).await?;
+    found
+        .map(|object| serde_json::to_value(object).map_err(|error| error.to_string()))
+        .transpose()
+}
+
+/// The API server's words, where it says some.
+fn said(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn resource(api_version: &str, kind: &str, plural: &str) -> ApiResource {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    ApiResource {
+        group: group.to_owned(),
+        version: version.to_owned(),
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        plural: plural.to_owned(),
+    }
+}
+
+async fn within<T>(work: impl Future<Output = Sight<T>>) -> Sight<T> {
+    tokio::time::timeout(CALL_TIMEOUT, work)
+        .await
+        .unwrap_or_else(|_| Err(late()))
+}
+
+fn late() -> String {
+    format!("no answer in {} s", CALL_TIMEOUT.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api_error(code: u16, message: &str) -> kube::Error {
+        let status = json!({"status": "Failure", "message": message, "reason": "", "code": code});
+        kube::Error::Api(serde_json::from_value(status).unwrap())
+    }
+
+    #[test]
+    fn only_the_webhooks_own_refusal_is_one() {
+        let denied = "admission webhook \"objects.deputy.dev\" denied the request: AWSRole a/b is refused";
+        assert_eq!(judged(&api_error(403, denied)), Ok(TrialAnswer::Refused));
+        assert_eq!(judged(&api_error(400, denied)), Ok(TrialAnswer::Refused));
+        let may_not = "awsroles.deputy.dev is forbidden: User \"x\" cannot create resource";
+        assert_eq!(judged(&api_error(403, may_not)), Err(may_not.to_owned()));
+        let down =
+            "Internal error occurred: failed calling webhook \"objects.deputy.dev\": connection refused";
+        assert_eq!(
+            judged(&api_error(500, down)),
+            Ok(TrialAnswer::Failed(down.to_owned()))
+        );
+        assert!(
+            judged(&api_error(
+                404,
+                "the server could not find the requested resource"
+            ))
+            .is_err()
+        );
+    }
+}

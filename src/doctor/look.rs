@@ -1,0 +1,43 @@
+//! What checks look at objects with.
+
+use serde_json::Value;
+
+use super::{finding::DoctorFinding, snapshot::DoctorSnapshot};
+
+/// An object's name; none of an object is without one.
+pub fn name(object: &Value) -> &str {
+    object
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// A list of it; empty where there is none.
+pub fn list<'v>(object: &'v Value, pointer: &str) -> &'v [Value] {
+    let list = object.pointer(pointer).and_then(Value::as_array);
+    list.map_or(&[], Vec::as_slice)
+}
+
+/// A text of it; empty where there is none.
+pub fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
+    object
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// What `with` finds of an object that has to be there.
+pub fn of_object(
+    snapshot: &DoctorSnapshot,
+    kind: &'static str,
+    name: &str,
+    fix: &str,
+    with: impl FnOnce(&Value) -> Vec<DoctorFinding>,
+) -> Vec<DoctorFinding> {
+    let title = format!("{kind} {name}");
+    match snapshot.object(kind, name) {
+        Err(why) => vec![DoctorFinding::unknown(&title, why)],
+        Ok(None) => vec![DoctorFinding::error(&title, "it is not there", fix)],
+        Ok(Some(object)) => with(object),
+    }
+}
