@@ -30,6 +30,7 @@ mod report;
 mod shape;
 mod suggest;
 mod text;
+mod uninstall;
 mod webhook;
 mod yaml;
 
@@ -98,6 +99,8 @@ enum Command {
     /// Print narrower roles from what was used, and limits from roles that are there; nothing is applied
     #[command(subcommand)]
     Suggest(suggest::SuggestCommand),
+    /// Before Deputy goes: is anything left, and what becomes of it in AWS?
+    Uninstall(uninstall::UninstallArguments),
     /// Print what completes this command in a shell
     Completion(about::CompletionArguments),
     /// Print the manual, or write a page for each command
@@ -130,6 +133,7 @@ fn run(command: &Command) -> CommandResult {
         Command::Policy(c) => c.run(),
         Command::Migrate(a) => migrate::run(a),
         Command::Suggest(c) => c.run(),
+        Command::Uninstall(a) => uninstall::run(a),
         Command::Completion(a) => about::completion(a, Cli::command()),
         Command::Man(a) => about::man(a, Cli::command()),
         Command::Version(a) => about::version(a),

@@ -108,33 +108,48 @@ async fn list_all(client: &Client) -> Result<Vec<ReadObject>, Failure> {
 }
 
 async fn list(client: &Client, kind: DeputyKind) -> Result<Vec<ReadObject>, Failure> {
-    let resource = resource(kind);
+    let mut objects = Vec::new();
     let plural = kind.plural();
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+    let listed = list_objects(client, kind).await?;
+    for mut object in
+        listed.ok_or_else(|| Failure::process(format!("the cluster has no {plural}.{GROUP}")))?
+    {
+        object.types.get_or_insert_with(|| kube::core::TypeMeta {
+            api_version: resource(kind).api_version,
+            kind: kind.name().to_owned(),
+        });
+        let value = serde_json::to_value(&object).map_err(Failure::error)?;
+        objects.extend(ReadObject::of_cluster(kind, value));
+    }
+    Ok(objects)
+}
+
+/// All objects of a kind; `None` where the cluster does not know the kind.
+///
+/// # Errors
+/// When the cluster does not list them in time.
+pub async fn list_objects(client: &Client, kind: DeputyKind) -> Result<Option<Vec<DynamicObject>>, Failure> {
+    let plural = kind.plural();
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind));
     let mut parameters = ListParams::default().limit(PAGE);
     let mut objects = Vec::new();
     loop {
-        let page = tokio::time::timeout(CALL_TIMEOUT, api.list(&parameters))
-            .await
-            .map_err(|_| late(plural))?
-            .map_err(|error| Failure::process(format!("failed to list {plural}: {error}")))?;
-        for mut object in page.items {
-            object.types.get_or_insert_with(|| kube::core::TypeMeta {
-                api_version: resource.api_version.clone(),
-                kind: kind.name().to_owned(),
-            });
-            let value = serde_json::to_value(&object).map_err(Failure::error)?;
-            objects.extend(ReadObject::of_cluster(kind, value));
-        }
+        let page = match tokio::time::timeout(CALL_TIMEOUT, api.list(&parameters)).await {
+            Ok(Ok(page)) => page,
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Ok(None),
+            Ok(Err(error)) => return Err(Failure::process(format!("failed to list {plural}: {error}"))),
+            Err(_) => return Err(late(plural)),
+        };
+        objects.extend(page.items);
         match page.metadata.continue_.filter(|token| !token.is_empty()) {
             Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(objects),
+            None => return Ok(Some(objects)),
         }
     }
 }
 
 /// How an API server is asked for a kind.
-fn resource(kind: DeputyKind) -> ApiResource {
+pub fn resource(kind: DeputyKind) -> ApiResource {
     ApiResource {
         group: GROUP.to_owned(),
         version: VERSION.to_owned(),

@@ -18,7 +18,7 @@ mod world;
 
 pub use self::{
     arguments::{AskedWorld, BesideFiles, WorldArguments},
-    cluster::{connection, connection_of_pod, live},
+    cluster::{connection, connection_of_pod, list_objects, live, resource},
     conditions::{outdated, unmet},
     core::{CoreKind, CoreObject, WantedBeside},
     manifest::{ReadObject, ReadObjects},

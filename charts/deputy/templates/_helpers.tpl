@@ -58,6 +58,13 @@ imagePullSecrets:
       - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
 {{- end }}
 
+{{/* What runs before the release goes, and is there for that alone. Argument: its weight. */}}
+{{- define "deputy.uninstallHook" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-weight: {{ . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
 {{/* Where agents on nodes listen. */}}
 {{- define "deputy.nodeAgentAddress" -}}
 {{ eq .Values.injection.node.ipFamily "IPv6" | ternary "[fd00:ec2::23]" "169.254.170.23" }}:{{ int64 .Values.injection.node.port }}
