@@ -20,11 +20,12 @@ from k8s import (
     items,
     kubectl,
     logs,
+    run,
 )
 
 from rig.aws import Credentials
 from rig.proc import wait_until
-from rig.tools import ROOT
+from rig.tools import ROOT, binary
 
 APP = "uploader"
 ON_NODE = "uploader-on-node"
@@ -326,6 +327,33 @@ def test_a_pod_starts_injected_or_not_at_all_while_the_webhook_is_down():
     finally:
         kubectl("-n", NAMESPACE, "scale", "deployment/deputy-webhook", "--replicas=2")
         kubectl("-n", NAMESPACE, "rollout", "status", "deployment/deputy-webhook", "--timeout=60s")
+
+
+def test_a_newer_helm_upgrades_and_rolls_back_what_an_older_one_installed():
+    def timeout() -> int:
+        return get("validatingwebhookconfiguration", "deputy")["webhooks"][0]["timeoutSeconds"]
+
+    for seconds in (8, 7):
+        run(
+            *(binary("helm4"), "upgrade", "deputy", ROOT / "charts" / "deputy", "--namespace", NAMESPACE, "--reset-then-reuse-values"),
+            *("--set", f"webhook.objects.timeoutSeconds={seconds}", "--wait"),
+            timeout=240,
+        )
+        assert timeout() == seconds
+    run(binary("helm4"), "rollback", "deputy", "--namespace", NAMESPACE, "--wait", timeout=240)
+    assert timeout() == 8
+    helm("rollback", "deputy", "--namespace", NAMESPACE, "--wait")
+    assert timeout() == 7, "the revision before that"
+
+
+def test_nothing_is_uninstalled_while_something_is_left(objects):
+    with pytest.raises(CommandFailed) as refused:
+        helm("uninstall", "deputy", "--namespace", NAMESPACE, "--timeout", "120s")
+    for part in ("Deputy is not removed", "AWSRole", f"{TEAM}/", "uninstall.policy=Retain"):
+        assert part in str(refused.value), refused.value
+    for component in COMPONENTS:
+        assert len(items("pods", NAMESPACE, f"app.kubernetes.io/component={component}")) == 2
+    assert get("clusterrole", "deputy-controller")
 
 
 def test_what_is_deleted_is_gone_from_aws(double, objects):
