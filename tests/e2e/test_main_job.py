@@ -25,7 +25,7 @@ from k8s import (
 
 from rig.aws import Credentials
 from rig.proc import wait_until
-from rig.tools import ROOT, binary
+from rig.tools import ROOT, binary, has
 
 APP = "uploader"
 ON_NODE = "uploader-on-node"
@@ -329,6 +329,7 @@ def test_a_pod_starts_injected_or_not_at_all_while_the_webhook_is_down():
         kubectl("-n", NAMESPACE, "rollout", "status", "deployment/deputy-webhook", "--timeout=60s")
 
 
+@pytest.mark.skipif(not has("helm4"), reason="Helm 4 is not built: hack/tools/tool build helm4")
 def test_a_newer_helm_upgrades_and_rolls_back_what_an_older_one_installed():
     def timeout() -> int:
         return get("validatingwebhookconfiguration", "deputy")["webhooks"][0]["timeoutSeconds"]

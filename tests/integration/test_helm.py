@@ -14,7 +14,7 @@ import pytest
 from rig.cluster import Cluster
 from rig.kube_render import CHART
 from rig.proc import wait_until
-from rig.tools import binary
+from rig.tools import binary, has
 
 NAMESPACE = "deputy-system"
 HOOKS = "/apis/admissionregistration.k8s.io/v1"
@@ -91,6 +91,8 @@ class Release:
 
 @pytest.fixture(params=["helm", "helm4"])
 def release(request, tmp_path) -> Iterator[Release]:
+    if not has(request.param):
+        pytest.skip(f"{request.param} is not built: hack/tools/tool build {request.param}")
     with Cluster(tmp_path / "cluster") as cluster:
         yield Release(cluster, request.param, tmp_path)
 
