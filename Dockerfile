@@ -10,14 +10,15 @@ ARG DEPUTY_COMMIT=unknown
 WORKDIR /src
 COPY . .
 # Static, so that the image needs nothing else. An explicit target, so that the flag does not reach build scripts and
-# procedural macros, which can't be static.
+# procedural macros, which can't be static. Each program by itself: in one build it would have the features of the other, too.
 # Kernels for arm64 have pages of 4, 16 or 64 KiB. jemalloc takes the page of the machine that builds, and ends where it is larger.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     target="$(rustc -vV | sed -n 's/^host: //p')" && \
     case "$target" in aarch64-*) export JEMALLOC_SYS_WITH_LG_PAGE=16 ;; esac && \
-    RUSTFLAGS="-C target-feature=+crt-static" cargo build --locked --release --target "$target" \
-      --package deputy --package deputy-agent && \
+    export RUSTFLAGS="-C target-feature=+crt-static" && \
+    cargo build --locked --release --target "$target" --package deputy && \
+    cargo build --locked --release --target "$target" --package deputy-agent && \
     install -D -t /out "target/$target/release/deputy" "target/$target/release/deputy-agent" && \
     cp /etc/ssl/certs/ca-certificates.crt /out/
 

@@ -169,15 +169,19 @@ $(MDBOOK):
 advisories: $(CARGO_DENY) ## Ask the RustSec database, which is fetched, about the dependencies
 	$(CARGO_DENY) check advisories
 
+# Words of somebody's choosing: pasted into a recipe, or expanded by make, they would be run. So they reach it as they are, in variables of the shell.
+as-they-are = $(eval override $(1) := $$(value $(1)))$(eval export $(1))
+$(foreach word,TAG REGISTRY OUT BINARIES PROGRAM ARCHITECTURE,$(if $(filter-out undefined,$(origin $(word))),$(call as-they-are,$(word))))
+
 # docs/releasing.md. Without DRY_RUN=1 it pushes and signs, and wants a tag.
 .PHONY: release
 release: ## Make a release and publish it (TAG= REGISTRY=); DRY_RUN=1 only makes it, into OUT=, from BINARIES= or the source
-	hack/release $(if $(DRY_RUN),,--push) $(if $(TAG),--tag "$(TAG)") $(if $(REGISTRY),--registry "$(REGISTRY)") \
-	  $(if $(OUT),--out "$(OUT)") $(if $(BINARIES),--binaries "$(BINARIES)")
+	hack/release $(if $(DRY_RUN),,--push) $${TAG:+--tag="$$TAG"} $${REGISTRY:+--registry="$$REGISTRY"} \
+	  $${OUT:+--out="$$OUT"} $${BINARIES:+--binaries="$$BINARIES"}
 
 .PHONY: reproducible
 reproducible: ## Compile PROGRAM=deputy-agent for ARCHITECTURE=amd64 in two folders and compare (minutes; PROGRAM=deputy many more)
-	hack/reproducible $(or $(PROGRAM),deputy-agent) $(or $(ARCHITECTURE),amd64)
+	hack/reproducible "$${PROGRAM:-deputy-agent}" "$${ARCHITECTURE:-amd64}"
 
 $(CARGO_DENY):
 	cargo install --locked cargo-deny@$(CARGO_DENY_VERSION) --root $(CACHE)/tools/cargo-deny-$(CARGO_DENY_VERSION)

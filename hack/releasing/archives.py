@@ -31,19 +31,16 @@ def archives(version: Version, binaries: dict[tuple[str, str], Path], licences: 
     return made
 
 
-def checksums(files: list[Path], out: Path) -> Path:
-    """`SHA256SUMS`, as sha256sum reads it, beside the files."""
-    path = out / "SHA256SUMS"
-    path.write_text("".join(f"{sha256(f)}  {f.relative_to(out)}\n" for f in sorted(files)))
-    return path
+def checksums(folder: Path) -> None:
+    """`SHA256SUMS` of all files in the folder, as sha256sum reads it beside them."""
+    files = sorted(folder.iterdir())
+    (folder / "SHA256SUMS").write_text("".join(f"{sha256(f)}  {f.name}\n" for f in files))
 
 
-def notes(version: Version, registry: str, images: list[Image], out: Path) -> Path:
+def notes(version: Version, registry: str, images: list[Image], out: Path) -> None:
     """What is new, and by which digests it is pulled."""
-    path = out / "NOTES"
     rows = "".join(f"| `{registry}/{i.name}:{version.number}` | `{i.digest}` |\n" for i in images)
-    path.write_text(
+    (out / "NOTES").write_text(
         f"{version.notes}\n\n### Images\n\n| image (linux/amd64, linux/arm64) | digest |\n|---|---|\n{rows}\n"
         "How to verify them: SECURITY.md, \"Verifying a release\".\n"
     )
-    return path

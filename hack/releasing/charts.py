@@ -2,10 +2,12 @@
 
 import gzip
 import io
+import os
 import re
 import shutil
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -15,6 +17,7 @@ from releasing.images import Image
 from releasing.version import CHARTS, Version
 
 _KEY = re.compile(r"(?P<indent> *)(?P<off># )?(?P<key>[A-Za-z]+):(?P<value>[^#]*)$")
+_IMAGE_FLAG = re.compile(r"--[a-z-]*image(=(?P<value>.*))?")
 
 
 def packaged(version: Version, registry: str, images: dict[str, Image], out: Path) -> list[Path]:
@@ -81,6 +84,8 @@ def _repack(package: Path, epoch: int) -> None:
             entry.size, entry.mode, entry.mtime = len(files[name]), 0o644, epoch
             tar.addfile(entry, io.BytesIO(files[name]))
     package.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
+    # Helm takes the time of the file for that of the chart, in what it pushes.
+    os.utime(package, (epoch, epoch))
 
 
 def _checked(package: Path, values: dict[tuple[str, ...], dict[str, str]]) -> None:
@@ -89,7 +94,26 @@ def _checked(package: Path, values: dict[tuple[str, ...], dict[str, str]]) -> No
     cluster = ["--set", "clusterName=release"] if values.keys() > {("image",)} else []
     rendered = run(tool("helm"), "template", "deputy", package, "--namespace", "deputy", "--kube-version", "1.33.0", *cluster)
     wanted = {f"{image['repository']}@{image['digest']}" for image in values.values()}
-    text = "\n".join(str(document) for document in yaml.safe_load_all(rendered))
-    for reference in wanted:
-        if reference not in text:
-            fail(f"{package.name} renders nothing that pulls {reference}")
+    pulled = {reference for document in yaml.safe_load_all(rendered) for reference in _pulled(document)}
+    if pulled != wanted:
+        fail(f"{package.name} renders what pulls {', '.join(sorted(pulled)) or 'nothing'}; it has to pull {', '.join(sorted(wanted))}")
+
+
+def _pulled(node: object) -> Iterator[str]:
+    """Every image that a manifest names: of its containers and volumes, and those that it hands to a program to pull."""
+    if isinstance(node, list):
+        for below in node:
+            yield from _pulled(below)
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key in ("image", "reference") and isinstance(value, str):
+            yield value
+        elif key in ("args", "command") and isinstance(value, list):
+            # --agent-image=IMAGE, or the flag and then its value.
+            for word, after in zip(value, [*value[1:], ""]):
+                if flag := _IMAGE_FLAG.fullmatch(str(word)):
+                    yield flag["value"] or str(after)
+        elif key == "value" and str(node.get("name", "")).endswith("_IMAGE"):
+            yield str(value)
+        yield from _pulled(value)

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import struct
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,38 +29,55 @@ def compiled(version: Version, target: Path, programs: Sequence[str] = PROGRAMS,
     out = target / "binaries"
     for architecture in architectures:
         triple = PLATFORMS[architecture]
-        run(
-            "cargo",
-            *("build", "--locked", "--release", "--target", triple),
-            *(word for program in programs for word in ("--package", program)),
-            env=os.environ | _environment(version, target, architecture, triple),
-        )
+        env = os.environ | _environment(version, target, architecture, triple)
+        for program in programs:
+            # Each by itself: in one build with another program it would get the features, and so the crates, that only the other asks for.
+            run("cargo", "build", "--locked", "--release", "--target", triple, "--package", program, env=env)
         folder = out / f"linux-{architecture}"
         folder.mkdir(parents=True, exist_ok=True)
         for program in programs:
             shutil.copy(target / triple / "release" / program, folder / program)
-    (out / _TOOLCHAIN).write_text(json.dumps(_toolchain(architectures)) + "\n")
+    (out / _TOOLCHAIN).write_text(json.dumps(_toolchain(architectures), indent=1) + "\n")
     return out
 
 
-def _toolchain(architectures: Sequence[str]) -> dict[str, str]:
-    """What is linked into every static binary. One list is about both architectures, so both have to have the same."""
-    rust = run("rustc", "--version").split()[1]
-    found = {}
+def _compiler(architecture: str) -> str:
+    """The C compiler for an architecture on this machine."""
+    return "cc" if os.uname().machine == PLATFORMS[architecture].split("-", 1)[0] else _CROSS
+
+
+def _toolchain(architectures: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What is `linked` into every static binary, and what `compilers` whoever builds the same again needs: their versions, with those of
+    the C library's package. One list is about both architectures, so both have to have the same C library."""
+    compilers, found = {"rustc": run("rustc", "--version").strip(), "cargo": run("cargo", "--version").strip()}, {}
     for architecture in architectures:
-        native = os.uname().machine == PLATFORMS[architecture].split("-", 1)[0]
-        macros = run("cc" if native else _CROSS, "-dM", "-E", "-include", "features.h", "-x", "c", "/dev/null")
+        compiler = _compiler(architecture)
+        macros = run(compiler, "-dM", "-E", "-include", "features.h", "-x", "c", "/dev/null")
         defined = dict(line.split()[1:3] for line in macros.splitlines() if len(line.split()) == 3)
         found[architecture] = f"{defined['__GLIBC__']}.{defined['__GLIBC_MINOR__']}"
+        compilers[f"cc for {architecture}"] = run(compiler, "--version").splitlines()[0]
+        compilers[f"ld for {architecture}"] = run(run(compiler, "-print-prog-name=ld").strip(), "--version").splitlines()[0]
+        compilers[f"libc for {architecture}"] = _package(run(compiler, "-print-file-name=libc.a").strip())
     if len(set(found.values())) != 1:
         fail(f"the architectures have C libraries of different versions: {found}")
-    return {"rust-std": rust, "glibc": next(iter(found.values()))}
+    return {"linked": {"rust-std": compilers["rustc"].split()[1], "glibc": next(iter(found.values()))}, "compilers": compilers}
 
 
-def toolchain(folder: Path) -> dict[str, str]:
-    """What was linked into the binaries in `folder`: nothing is known of those that were compiled elsewhere without saying so."""
+def _package(file: str) -> str:
+    """The Debian package that a file is of, with its version."""
+    # As dpkg knows the file, whose path may go up and down again and lead over links.
+    for path in (os.path.normpath(file), os.path.realpath(file)):
+        if Path(path).is_file() and shutil.which("dpkg-query"):
+            owner = subprocess.run(["dpkg-query", "--search", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            if owner.returncode == 0:
+                return run("dpkg-query", "--show", owner.stdout.rsplit(": ", 1)[0].split(",")[0]).strip().replace("\t", " ")
+    return fail(f"no Debian package has the C library {file}: releases are made on Debian or Ubuntu, whose packages say which version it is")
+
+
+def toolchain(folder: Path) -> dict[str, dict[str, str]]:
+    """What is said of the binaries in `folder`: nothing of those that were compiled elsewhere without saying it."""
     path = folder / _TOOLCHAIN
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return json.loads(path.read_text()) if path.is_file() else {"linked": {}, "compilers": {}}
 
 
 def _environment(version: Version, target: Path, architecture: str, triple: str) -> dict[str, str]:

@@ -26,10 +26,11 @@ class Crate:
     authors: tuple[str, ...]
     repository: str | None
     checksum: str | None
-    """Of the package as crates.io has it; None for those of this repository, and of the toolchain."""
+    """Of the package as crates.io has it, or of the one file of it that is taken; None for those of this repository, and of the toolchain."""
     purl: str | None
     """Where it can be had; None for those of this repository."""
     folder: Path = field(compare=False)
+    """With the texts of its licence."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Parts:
     def everything(self) -> list[Crate]:
         """All, in order."""
         return sorted(self.shipped | self.building, key=lambda c: (c.name, c.version))
+
+    def beside(self, other: Crate) -> "Parts":
+        """With `other` beside the program in its image."""
+        needs = self.needs | {self.root: self.needs[self.root] | {other}, other: frozenset()}
+        return Parts(self.root, self.shipped | {other}, self.building, needs)
 
 
 def parts(program: str, toolchain: dict[str, str]) -> Parts:

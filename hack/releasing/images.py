@@ -6,13 +6,9 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import certifi
-
+from releasing import roots
 from releasing.common import PLATFORMS, ROOT, run, tool
 from releasing.version import Version
-
-ROOTS_OF_AWS = "etc/ssl/certs/ca-certificates.crt"
-"""Where programs look for the roots, as in the Dockerfile."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ def assembled(
     for architecture in PLATFORMS:
         files = {name: (binaries[name, architecture].read_bytes(), 0o755)}
         if name == "deputy":
-            files[ROOTS_OF_AWS] = (Path(certifi.where()).read_bytes(), 0o644)
+            files[roots.PLACE] = (roots.FILE.read_bytes(), 0o644)
         files["licenses/LICENSE"] = ((ROOT / "LICENSE").read_bytes(), 0o644)
         files["licenses/THIRD-PARTY.txt"] = (licences.encode(), 0o644)
         layer = out / f"{name}-{architecture}.tar"

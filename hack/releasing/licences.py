@@ -8,6 +8,8 @@ from pathlib import Path
 from releasing.common import ROOT, fail, run
 from releasing.components import Crate, Parts
 
+_GLIBC = Path("/usr/share/doc/libc6/copyright")
+
 _FILE = re.compile(r"(?:un)?licen[sc]e|copying|copyright|notice", re.IGNORECASE)
 _ENDINGS = {"", ".md", ".txt", ".apache", ".mit", ".bsd", ".apache2", ".apache-2.0"}
 _MIT = """MIT License
@@ -75,13 +77,23 @@ class _Words(HTMLParser):
         self.lines += [line.strip() for line in data.splitlines() if line.strip()]
 
 
+def _rust() -> Path:
+    """Where rustup's toolchain has the licences of its standard library."""
+    return Path(run("rustc", "--print", "sysroot").strip()) / "share/doc/rust/COPYRIGHT-library.html"
+
+
+def missing() -> str | None:
+    """What this machine lacks of the licences of its toolchain, without which nothing may be handed on."""
+    for path in (_rust(), _GLIBC):
+        if not path.is_file():
+            return f"{path} is missing: binaries are made with the toolchain of rustup, on Debian or Ubuntu with their libc6-dev"
+    return None
+
+
 def _toolchain() -> list[tuple[str, str]]:
     """What compiler and linker put into every static binary: the standard library with the crates in it, and the C library."""
-    rust = Path(run("rustc", "--print", "sysroot").strip()) / "share/doc/rust/COPYRIGHT-library.html"
-    glibc = Path("/usr/share/doc/libc6/copyright")
-    for path in (rust, glibc):
-        if not path.is_file():
-            fail(f"{path} is missing: binaries are made with the toolchain of rustup, on Debian or Ubuntu with their libc6-dev")
+    if why := missing():
+        fail(why)
     words = _Words()
-    words.feed(rust.read_text())
-    return [("the Rust standard library", "\n".join(words.lines)), ("the GNU C Library", glibc.read_text(errors="replace"))]
+    words.feed(_rust().read_text())
+    return [("the Rust standard library", "\n".join(words.lines)), ("the GNU C Library", _GLIBC.read_text(errors="replace"))]

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from releasing import roots
 from releasing.common import ROOT, sha256
 from releasing.images import Image
 from releasing.version import Version
@@ -30,13 +31,16 @@ def origin() -> Origin:
     return Origin(source, builder, os.environ.get("RELEASE_INVOCATION"))
 
 
-def statement(version: Version, origin: Origin, registry: str, images: list[Image], files: list[Path]) -> dict:
+def statement(
+    version: Version, origin: Origin, registry: str, compilers: dict[str, str], images: list[Image], files: list[Path]
+) -> dict:
     """The statement. `files` are subjects by their names, images by their repositories."""
     subjects = [{"name": file.name, "digest": {"sha256": sha256(file)}} for file in files]
     for image in images:
         for digest in (image.digest, *image.platforms.values()):
             subjects.append({"name": f"{registry}/{image.name}", "digest": {"sha256": digest.removeprefix("sha256:")}})
     toolchain = tomllib.loads((ROOT / "rust-toolchain.toml").read_text())["toolchain"]["channel"]
+    authorities = roots.part()
     run = {"builder": {"id": origin.builder}}
     if origin.invocation:
         run["metadata"] = {"invocationId": origin.invocation}
@@ -48,10 +52,11 @@ def statement(version: Version, origin: Origin, registry: str, images: list[Imag
             "buildDefinition": {
                 "buildType": f"{origin.source}/docs/releasing.md",
                 "externalParameters": {"source": origin.source, "tag": f"v{version.number}", "registry": registry},
-                "internalParameters": {"rust": toolchain},
+                "internalParameters": {"rust": toolchain, "compilers": compilers},
                 "resolvedDependencies": [
                     {"uri": f"git+{origin.source}@refs/tags/v{version.number}", "digest": {"gitCommit": version.commit}},
                     {"uri": "Cargo.lock", "digest": {"sha256": sha256(ROOT / "Cargo.lock")}},
+                    {"uri": authorities.purl, "digest": {"sha256": authorities.checksum}},
                 ],
             },
             "runDetails": run,
@@ -59,9 +64,7 @@ def statement(version: Version, origin: Origin, registry: str, images: list[Imag
     }
 
 
-def write(made: dict, folder: Path) -> tuple[Path, Path]:
+def write(made: dict, whole: Path, predicate: Path) -> None:
     """The statement, and its predicate alone, as cosign takes it to attest images."""
-    whole, predicate = folder / "provenance.intoto.json", folder / "provenance.predicate.json"
     whole.write_text(json.dumps(made, indent=1) + "\n")
     predicate.write_text(json.dumps(made["predicate"], indent=1) + "\n")
-    return whole, predicate

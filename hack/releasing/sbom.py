@@ -83,7 +83,9 @@ def spdx(parts: Parts, version: Version, source: str, path: Path) -> None:
 
     def package(crate: Crate) -> Package:
         licence = licensing.parse(crate.licence, validate=True)
-        if crate.checksum:
+        if crate.checksum and crate.purl and crate.purl.startswith("pkg:pypi/"):
+            download = f"https://pypi.org/project/{crate.name}/{crate.version}/"
+        elif crate.checksum:
             download = f"https://crates.io/crates/{crate.name}/{crate.version}"
         else:
             download = f"git+{crate.repository}" if crate.purl else f"git+{source}@{version.commit}"

@@ -7,6 +7,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+from releasing import licences
 from rig.tools import ROOT
 
 REGISTRY = "registry.example.com/deputy"
@@ -51,7 +53,10 @@ def hack_release(*arguments: str | Path) -> subprocess.CompletedProcess:
 
 
 def made(folder: Path, binaries: Path) -> Release:
-    """A dry run."""
+    """A dry run. It takes licences from the toolchain, which a machine that makes no release may lack."""
+    missing = licences.missing()
+    if missing:
+        pytest.skip(f"SKIPPED: no release can be made here, {missing}")
     done = hack_release("--binaries", binaries, "--out", folder)
     assert done.returncode == 0, done.stderr
     return Release(folder, done.stdout)

@@ -5,8 +5,8 @@ import struct
 from pathlib import Path
 
 X86_64, AARCH64 = 62, 183
-TOOLCHAIN = {"rust-std": "1.2.3", "glibc": "2.99"}
-"""What they say was linked into them."""
+TOOLCHAIN = {"linked": {"rust-std": "1.2.3", "glibc": "2.99"}, "compilers": {"rustc": "rustc 1.2.3", "cc for arm64": "gcc 4.5.6"}}
+"""What they say was linked into them, and by what they were compiled."""
 _LOAD, _INTERPRETER = 1, 3
 
 

@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import re
 import subprocess
 import tarfile
@@ -13,7 +14,7 @@ import pytest
 import yaml
 from release.making import PROGRAMS, REGISTRY, VERSION, Release, hack_release, made
 from release.programs import AARCH64, TOOLCHAIN, X86_64, elf, written
-from rig.tools import ROOT
+from rig.tools import ROOT, venv
 
 
 @pytest.fixture(scope="module")
@@ -71,22 +72,58 @@ def test_an_image_is_one_program_for_two_architectures(release: Release, binarie
         assert [name for name, entry in files.items() if entry.mode & 0o111] == [image]
 
 
-def resolved(program: str) -> set[str]:
-    """`name version` of whatever cargo compiles into a program or runs to build it."""
-    targets = ["--target", "x86_64-unknown-linux-gnu", "--target", "aarch64-unknown-linux-gnu"]
-    command = ["cargo", "tree", "--locked", "--package", program, *targets, "--edges", "normal,build", "--prefix", "none", "--no-dedupe"]
-    text = subprocess.run([*command, "--format", "{p}"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    return {" ".join(line.split()[:2]).replace(" v", " ") for line in text.splitlines() if line}
+def compiled(commands: list[list[str]]) -> tuple[set[str], set[str]]:
+    """`name version` of whatever these builds put into a program, and of what else they run, as cargo itself plans them (which it says with
+    a flag of the nightly cargo)."""
+    into, running = set(), set()
+    for command in commands:
+        plan = [*command, "--unit-graph", "-Z", "unstable-options"]
+        done = subprocess.run(plan, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | {"RUSTC_BOOTSTRAP": "1"})
+        for unit in json.loads(done.stdout)["units"]:
+            name, version = re.fullmatch(r".*?([^/#@]+)[#@](?:([^@]+)@)?([^@]+)", unit["pkg_id"]).group(2, 3)
+            name = name or unit["pkg_id"].split("#")[0].rsplit("/", 1)[-1]
+            (into if unit["platform"] else running).add(f"{name} {version}")
+    return into, running - into
+
+
+@pytest.fixture(scope="module")
+def builds() -> dict[str, list[list[str]]]:
+    """The commands by which hack/release compiles each program."""
+    script = """
+import json
+from pathlib import Path
+from releasing import compile, version
+commands = []
+compile.run = lambda *command, env=None: commands.append(command) or ""
+compile._toolchain = lambda architectures: {}
+compile.shutil.copy = lambda *paths: None
+compile.shutil.which = lambda name: name
+import tempfile
+compile.compiled(version.read(None), Path(tempfile.mkdtemp()))
+print(json.dumps(commands))
+"""
+    env = os.environ | {"PYTHONPATH": str(ROOT / "hack")}
+    command = [venv("release") / "bin/python", "-B", "-c", script]
+    commands = json.loads(subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return {program: [c for c in commands if program in c] for program in PROGRAMS}
+
+
+def test_a_program_is_compiled_by_itself(builds: dict[str, list[list[str]]]) -> None:
+    # In one build with another it would have the features, and so the crates, of both.
+    for program, commands in builds.items():
+        assert [[word for word, before in zip(c[1:], c) if before == "--package"] for c in commands] == [[program]] * 2
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_both_bills_of_materials_name_every_dependency(release: Release, program: str) -> None:
-    cyclonedx, spdx = release.json(f"sbom/{program}.cdx.json"), release.json(f"sbom/{program}.spdx.json")
-    expected = resolved(program)
-    assert len(expected) > 60
+def test_both_bills_of_materials_name_what_cargo_compiles(release: Release, builds: dict[str, list[list[str]]], program: str) -> None:
+    cyclonedx, spdx = release.json(f"files/{program}.cdx.json"), release.json(f"files/{program}.spdx.json")
+    into, running = compiled(builds[program])
+    assert len(into) > 60
     # A static binary has these as well, and a scanner has to know which.
-    linked = {f"{name} {version}" for name, version in TOOLCHAIN.items()}
-    expected |= linked
+    linked = {f"{name} {version}" for name, version in TOOLCHAIN["linked"].items()}
+    # As has the image of the operator.
+    roots = {"certifi " + next(c["version"] for c in cyclonedx["components"] if c["name"] == "certifi")} if program == "deputy" else set()
+    expected = into | running | linked | roots
     components = [*cyclonedx["components"], cyclonedx["metadata"]["component"]]
     assert {f"{c['name']} {c['version']}" for c in components} == expected
     assert {f"{p['name']} {p['versionInfo']}" for p in spdx["packages"]} == expected
@@ -98,6 +135,8 @@ def test_both_bills_of_materials_name_every_dependency(release: Release, program
     # What only runs while it is built is told from what is in the binary, by both alike.
     building = {c["name"] for c in components if c["scope"] == "excluded"}
     assert "serde_derive" in building and "tokio" not in building
+    shipped = {f"{c['name']} {c['version']}" for c in components if c["scope"] == "required"}
+    assert shipped == into | linked | roots
     assert {p["name"] for p in spdx["packages"] if "comment" in p} == building
 
 
@@ -109,38 +148,55 @@ def test_licences_in_an_image_are_of_all_that_is_in_its_binary(release: Release,
         assert file
         text = file.read().decode()
     listed, texts = text.split("\n" + "-" * 100 + "\n", 1)
-    shipped = [c for c in release.json(f"sbom/{program}.cdx.json")["components"] if c["scope"] == "required" and "hashes" in c]
+    shipped = [c for c in release.json(f"files/{program}.cdx.json")["components"] if c["scope"] == "required" and "hashes" in c]
     for component in shipped:
         name = f"{component['name']} {component['version']}"
         assert f"\n{name}: " in listed
         assert re.search(rf"^{re.escape(name)}$", texts, re.MULTILINE), f"{name} has no text of a licence"
     assert "the GNU C Library: LGPL-2.1-or-later" in listed and "the Rust standard library: " in listed
+    # The roots are in the image, and not in the archive of the command line.
+    assert (re.search(r"^certifi [0-9.post]+: MPL-2.0 ", listed, re.MULTILINE) is not None) == (program == "deputy")
+    for architecture in ("amd64", "arm64"):
+        with tarfile.open(release.folder / f"files/deputy-{VERSION}-linux-{architecture}.tar.gz") as tar:
+            file = tar.extractfile("THIRD-PARTY.txt")
+            assert file and "certifi" not in file.read().decode()
 
 
 def test_provenance_and_checksums_are_about_the_files_that_are_there(release: Release) -> None:
-    sums = dict(reversed(line.split("  ")) for line in (release.folder / "SHA256SUMS").read_text().splitlines())
-    for path, digest in sums.items():
-        assert hashlib.sha256((release.folder / path).read_bytes()).hexdigest() == digest, path
-    statement = release.json("provenance.intoto.json")
+    # As users have them: whatever is on the page of a release, side by side. Nothing that is missing may be passed over.
+    files = release.folder / "files"
+    done = subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=files, stdout=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stdout
+    sums = dict(reversed(line.split("  ")) for line in (files / "SHA256SUMS").read_text().splitlines())
+    assert sums.keys() | {"SHA256SUMS"} == {path.name for path in files.iterdir()}
+    statement = release.json("files/provenance.intoto.json")
     assert statement["_type"] == "https://in-toto.io/Statement/v1"
     assert statement["predicateType"] == "https://slsa.dev/provenance/v1"
     assert statement["predicate"] == release.json("provenance.predicate.json")
     subjects = {(s["name"], s["digest"]["sha256"]) for s in statement["subject"]}
-    # Whatever a user downloads; not the statement itself, which the checksums have, nor the notes.
-    files = {(Path(path).name, digest) for path, digest in sums.items() if path not in ("provenance.intoto.json", "NOTES")}
+    # Whatever a user downloads; not the statement itself, which the checksums have.
+    downloads = {(name, digest) for name, digest in sums.items() if name != "provenance.intoto.json"}
     images = set()
     for image in PROGRAMS:
         index = json.loads(release.blob(image, release.digest(image)))
         digests = [release.digest(image), *(m["digest"] for m in index["manifests"])]
         images |= {(f"{REGISTRY}/{image}", digest.removeprefix("sha256:")) for digest in digests}
-    assert subjects == files | images and len(files) == 8 and len(images) == 6
+    assert subjects == downloads | images and len(downloads) == 8 and len(images) == 6
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-    assert statement["predicate"]["buildDefinition"]["resolvedDependencies"][0]["digest"] == {"gitCommit": commit}
+    definition = statement["predicate"]["buildDefinition"]
+    assert definition["resolvedDependencies"][0]["digest"] == {"gitCommit": commit}
+    # What whoever builds the same again has to have: compilers, and what is taken as it is.
+    assert definition["internalParameters"]["compilers"] == TOOLCHAIN["compilers"]
+    (roots,) = (d for d in definition["resolvedDependencies"] if d["uri"].startswith("pkg:pypi/certifi@"))
+    layer = release.manifests("deputy")["linux/amd64"]["layers"][0]["digest"]
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(release.blob("deputy", layer)))) as tar:
+        file = tar.extractfile("etc/ssl/certs/ca-certificates.crt")
+        assert file and hashlib.sha256(file.read()).hexdigest() == roots["digest"]["sha256"]
 
 
 def test_charts_pull_the_images_of_their_release(release: Release) -> None:
     def chart(name: str) -> tuple[dict, dict]:
-        with tarfile.open(release.folder / f"charts/{name}-{VERSION}.tgz") as tar:
+        with tarfile.open(release.folder / f"files/{name}-{VERSION}.tgz") as tar:
             read = [tar.extractfile(f"{name}/{file}") for file in ("Chart.yaml", "values.yaml")]
             return tuple(yaml.safe_load(file) for file in read if file)
 
@@ -161,12 +217,12 @@ def test_a_dry_run_says_what_it_would_push_and_sign(release: Release) -> None:
     assert "pushed nowhere" in release.said and release.said.endswith("\n".join(plan) + "\n")
     for image in PROGRAMS:
         pinned = f"{REGISTRY}/{image}@{release.digest(image)}"
-        assert f"regctl image copy ocidir://images/{image}:{VERSION} {REGISTRY}/{image}:{VERSION}" in plan
+        assert f"regctl image copy ocidir://images/{image}@{release.digest(image)} {REGISTRY}/{image}:{VERSION}" in plan
         signs = [line for line in plan if line.startswith("cosign") and line.endswith(pinned)]
         assert [line.split("--type ")[1].split()[0] for line in signs if "--type" in line] == ["slsaprovenance1", "spdxjson", "cyclonedx"]
         assert f"cosign sign --yes --recursive {pinned}" in signs
-        assert f"helm push charts/{image}-{VERSION}.tgz oci://{REGISTRY}/charts" in plan
-    assert plan[-1] == "cosign sign-blob --yes --bundle SHA256SUMS.sigstore.json SHA256SUMS"
+        assert f"helm push files/{image}-{VERSION}.tgz oci://{REGISTRY}/charts" in plan
+    assert plan[-1] == "cosign sign-blob --yes --bundle files/SHA256SUMS.sigstore.json files/SHA256SUMS"
     notes = (release.folder / "NOTES").read_text()
     assert "### Added" in notes and all(release.digest(image) in notes for image in PROGRAMS)
 
@@ -193,7 +249,7 @@ def test_a_binary_that_would_not_start_in_its_image_is_refused(tmp_path: Path, b
     [
         (["--push"], "--push needs --tag"),
         (["--tag", "v99.0.0"], f"the tag v99.0.0 is not v{VERSION}"),
-        (["--push", "--binaries", "x"], "--push takes no --binaries"),
+        (["--tag", f"v{VERSION}", "--binaries", "x"], "--tag takes no --binaries"),
         (["--registry", "https://registry.example.com/Deputy"], "is no HOST/PATH in small letters"),
     ],
 )
