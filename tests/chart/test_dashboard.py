@@ -88,6 +88,33 @@ def test_every_metric_is_on_the_dashboard():
     assert used == set(LISTED)
 
 
+def test_an_axis_has_one_unit():
+    """What is counted and what is measured in seconds or bytes are not drawn on one scale."""
+    for panel in PANELS:
+        config = panel["fieldConfig"]
+        moved = {
+            override["matcher"]["options"]
+            for override in config["overrides"]
+            if "custom.axisPlacement" in {p["id"] for p in override["properties"]} >= {"unit"}
+        }
+        units = set()
+        for target in panel["targets"]:
+            (unit,) = {re.sub(r"^.*_(seconds|bytes|percent|ratio)$|.*", r"\1", family(name)) for name, _ in selectors(target["expr"])}
+            if target["refId"] not in moved:
+                units.add(unit)
+        assert len(units) == 1, f"{panel['title']}: {units}"
+
+
+def test_the_share_of_kept_sessions_is_of_answers_with_a_credential():
+    (panel,) = (panel for panel in PANELS if panel["title"] == "Credentials without a call to STS")
+    (target,) = panel["targets"]
+    made, answered = target["expr"].split(" / ")
+    # A call that fails makes no session; 304 hands out none, and people have theirs by the same calls.
+    assert 'outcome="ok"' in made
+    assert re.findall(r"(deputy_\w+)\{[^}]*, status=\"200\"\}", answered) == ["deputy_broker_answers_total", "deputy_broker_people_answers_total"]
+    assert answered.count("deputy_") == 2
+
+
 def test_panels_have_a_place_of_their_own_and_say_what_they_show():
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(ids) == len(set(ids))
