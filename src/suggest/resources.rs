@@ -7,15 +7,15 @@ const LISTED: usize = 3;
 /// A statement of more patterns is not read any more.
 pub const MAX_PATTERNS: usize = 12;
 
-/// These resources as patterns, none of which is wider than a folder of them, or where those are too many, than what they have in
-/// common of a bucket, table or queue. None where that would say nothing.
+/// These resources as patterns, none of which is wider than a folder of them, or where those are too many, than the bucket or the
+/// outermost folder of them. None where that would be too many still.
 pub fn patterns(resources: &[String]) -> Option<Vec<String>> {
     if resources.len() <= LISTED {
         return Some(resources.to_vec());
     }
     let mut found = grouped(resources, folder, LISTED);
     if found.len() > MAX_PATTERNS {
-        found = grouped(resources, |arn| Some(root(arn)), 0);
+        found = grouped(resources, outermost, 1);
     }
     (found.len() <= MAX_PATTERNS).then_some(found)
 }
@@ -32,7 +32,7 @@ fn grouped<'a>(
     let mut found = Vec::new();
     for (group, members) in groups {
         match group {
-            Some(folder) if members.len() > listed.max(1) => {
+            Some(folder) if members.len() > listed => {
                 // What the members have in common may be longer than what they are grouped by.
                 let common = members.iter().fold(None, |common: Option<&str>, arn| {
                     Some(common.map_or(arn.as_str(), |common| shared(common, arn)))
@@ -51,7 +51,27 @@ fn grouped<'a>(
 
 /// `arn:aws:s3:::bucket/a/` of `arn:aws:s3:::bucket/a/b`. A name that is not in a folder has none.
 fn folder(arn: &str) -> Option<&str> {
-    folder_of(arn).filter(|folder| folder.len() >= root(arn).len())
+    let outermost = outermost(arn)?;
+    folder_of(arn).filter(|folder| folder.len() >= outermost.len())
+}
+
+/// The bucket of an object, and of another resource the first folder of its name: `arn:aws:ssm:eu-west-1:123456789012:parameter/app/` of
+/// `…:parameter/app/a`. The type of a resource (`key/`, `table/`, `secret:`) is no folder, for it has all that the account has of it;
+/// and so is no path of IAM, where one application beside another has its roles.
+fn outermost(arn: &str) -> Option<&str> {
+    let mut parts = arn.splitn(6, ':').skip(2);
+    let (service, region) = (parts.next()?, parts.next()?);
+    let root = root(arn);
+    if service == "s3" && region.is_empty() {
+        return root.ends_with('/').then_some(root);
+    }
+    let name = arn
+        .get(root.len()..)
+        .filter(|_| service != "iam" && root.len() < arn.len())?;
+    // `/aws/lambda/` of a group of logs begins with the sign itself.
+    let begin = name.len() - name.trim_start_matches('/').len();
+    let end = begin + name.get(begin..)?.find('/')? + 1;
+    arn.get(..root.len() + end)
 }
 
 fn folder_of(arn: &str) -> Option<&str> {
@@ -109,5 +129,41 @@ mod tests {
         let buckets: Vec<String> = (0..40).map(|i| format!("bucket-{i}")).collect();
         let buckets: Vec<&str> = buckets.iter().map(String::as_str).collect();
         assert_eq!(of(&buckets), None);
+    }
+
+    /// Four keys are not all keys.
+    #[test]
+    fn the_type_of_a_resource_is_no_folder() {
+        let arns = |count: usize, of: &str| -> Vec<String> {
+            (0..count).map(|i| format!("arn:aws:{of}{i}")).collect()
+        };
+        for of in [
+            "kms:eu-west-1:123456789012:key/",
+            "iam::123456789012:role/",
+            "iam::123456789012:role/deputy/production-1/",
+            "dynamodb:eu-west-1:123456789012:table/",
+            "secretsmanager:eu-west-1:123456789012:secret:",
+            "lambda:eu-west-1:123456789012:function:",
+            "sqs:eu-west-1:123456789012:",
+            "logs:eu-west-1:123456789012:log-group:/",
+            "ssm:eu-west-1:123456789012:parameter/",
+            "s3:eu-west-1:123456789012:accesspoint/",
+        ] {
+            let few = arns(5, of);
+            assert_eq!(patterns(&few), Some(few.clone()), "{of}");
+            assert_eq!(patterns(&arns(40, of)), None, "{of}");
+        }
+        for of in [
+            "dynamodb:eu-west-1:123456789012:table/a/index/",
+            "secretsmanager:eu-west-1:123456789012:secret:app/",
+            "logs:eu-west-1:123456789012:log-group:/aws/lambda/",
+            "ssm:eu-west-1:123456789012:parameter/app/",
+        ] {
+            assert_eq!(
+                patterns(&arns(40, of)),
+                Some(vec![format!("arn:aws:{of}*")]),
+                "{of}"
+            );
+        }
     }
 }
