@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use deputy_api::{crds::crd, parse_account, parse_limit};
+use deputy_api::{crds::crd, parse_account, parse_limit, parse_role};
 use deputy_delegation::{
     ObjectName, Violations,
-    model::{Account, Limit},
+    model::{Account, Limit, Role},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -97,6 +97,14 @@ impl AccountArguments {
 /// What is wrong with it: a line for each thing.
 pub fn parsed_limit(manifest: &Value) -> Result<Limit, String> {
     parsed(manifest, "DelegationLimit", "delegationlimits", parse_limit)
+}
+
+/// The role of a manifest, as the API server would take it.
+///
+/// # Errors
+/// What is wrong with it: a line for each thing.
+pub fn parsed_role(manifest: &Value) -> Result<Role, String> {
+    parsed(manifest, "AWSRole", "awsroles", parse_role)
 }
 
 /// What a manifest says, or what is wrong with it: a line for each thing, with kind, name and field.

@@ -18,7 +18,21 @@ use crate::{
 const MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// A file has lists of events, and an answer of `lookup-events` has events as text: no event is deeper.
 const MAX_DEPTH: usize = 3;
+/// Deeper than CloudTrail writes, which has a folder for the account, the Region and each part of the date.
+const MAX_FOLDERS: usize = 64;
 const GZIP: [u8; 2] = [0x1F, 0x8B];
+/// So many files are read of folders: a trail of all Regions writes some 5,000 a day.
+const MAX_FILES: usize = 1_000_000;
+/// Codes of errors that say that a permission is missing, and nothing else.
+const DENIALS: &[&str] = &[
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "NotAuthorized",
+    "UnauthorizedException",
+    "UnauthorizedOperation",
+];
 
 /// One event, as far as it says what was used.
 #[derive(Debug, Default, Deserialize)]
@@ -39,6 +53,8 @@ pub struct TrailEvent {
     category: Option<String>,
     #[serde(rename = "managementEvent")]
     is_management: Option<bool>,
+    #[serde(rename = "readOnly")]
+    is_read_only: Option<bool>,
     #[serde(rename = "userIdentity")]
     identity: Option<TrailIdentity>,
     #[serde(default)]
@@ -84,19 +100,25 @@ impl TrailEvent {
 
     /// Whether it is of the kind that a trail has only where somebody asked for it.
     pub fn is_data(&self) -> bool {
-        self.category.as_deref() == Some("Data") || self.is_management == Some(false)
+        match self.category.as_deref() {
+            // Events of network activity are no management events either.
+            Some(category) => category == "Data",
+            None => self.is_management == Some(false),
+        }
     }
 
-    /// Whether AWS refused the request for want of permission. The code is the service's own.
+    /// Whether it is a management event of a request that changes nothing, which a trail of writes alone has not.
+    pub fn is_read(&self) -> bool {
+        let is_management = self.category.as_deref().is_none_or(|of| of == "Management") && !self.is_data();
+        is_management && self.is_read_only == Some(true)
+    }
+
+    /// Whether AWS refused the request for want of permission. Codes that only may say so, such as `NotAuthorizedException` of Amazon
+    /// Cognito for a wrong password, and `KMSAccessDeniedException` of a key that a function uses, count as use: too much stays, not too
+    /// little.
     pub fn is_denied(&self) -> bool {
-        let denials = [
-            "AccessDenied",
-            "Unauthorized",
-            "AuthorizationError",
-            "NotAuthorized",
-        ];
         let code = self.error.as_deref().unwrap_or_default();
-        denials.iter().any(|denial| code.contains(denial))
+        DENIALS.contains(&code.strip_prefix("Client.").unwrap_or(code))
     }
 
     /// What the event says that it was about.
@@ -127,14 +149,50 @@ struct TrailDocument<'a> {
     source: Option<serde::de::IgnoredAny>,
 }
 
-/// Hands over every event of the files, one after the other; `-` is standard input.
+/// Hands over every event of the files, one after the other; `-` is standard input, and of a folder all `*.json` and `*.json.gz` count.
 ///
 /// # Errors
-/// What can't be read, what is no event, and a file that is too large.
-pub fn read(files: &[PathBuf], mut each: impl FnMut(&TrailEvent)) -> Result<(), Failure> {
-    for file in files {
+/// What can't be read, what is no event, a file that is too large, and more files than a million.
+pub fn read(named: &[PathBuf], mut each: impl FnMut(&TrailEvent)) -> Result<(), Failure> {
+    let mut files = Vec::new();
+    for path in named {
+        if path != Path::new("-") && path.is_dir() {
+            folder(path, 0, &mut files)?;
+        } else {
+            files.push(path.clone());
+        }
+    }
+    for file in &files {
         let text = unpacked(file)?;
         read_text(&text, &mut each).map_err(|what| failed(file, &what))?;
+    }
+    Ok(())
+}
+
+/// The files of a folder in the order of their names. Links to folders are not followed.
+fn folder(path: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    if depth > MAX_FOLDERS {
+        return Err(failed(path, &format!("more than {MAX_FOLDERS} folders deep")));
+    }
+    let mut inner = Vec::new();
+    for entry in std::fs::read_dir(path).map_err(|error| failed(path, &error))? {
+        inner.push(entry.map_err(|error| failed(path, &error))?.path());
+    }
+    inner.sort();
+    for path in inner {
+        let name = path.to_string_lossy();
+        if path.is_dir() {
+            if !path.is_symlink() {
+                folder(&path, depth + 1, files)?;
+            }
+        } else if name.ends_with(".json") || name.ends_with(".json.gz") {
+            files.push(path);
+        }
+        if files.len() > MAX_FILES {
+            return Err(Failure::input(format!(
+                "more than {MAX_FILES} files of events: give a part of them"
+            )));
+        }
     }
     Ok(())
 }
@@ -254,6 +312,75 @@ mod tests {
         }
         // Of two names one would be taken by chance.
         assert!(names(r#"{"eventSource": "a", "eventName": "b", "eventName": "c"}"#).is_err());
+    }
+
+    fn with(more: &str) -> TrailEvent {
+        serde_json::from_str(&format!("{{\"eventSource\": \"s3.amazonaws.com\", {more}}}")).unwrap()
+    }
+
+    #[test]
+    fn the_category_says_what_an_event_is() {
+        for (more, is_data, is_read) in [
+            (
+                r#""eventCategory": "Data", "managementEvent": false, "readOnly": true"#,
+                true,
+                false,
+            ),
+            (
+                r#""eventCategory": "Management", "managementEvent": true, "readOnly": true"#,
+                false,
+                true,
+            ),
+            (
+                r#""eventCategory": "Management", "readOnly": false"#,
+                false,
+                false,
+            ),
+            (
+                r#""eventCategory": "NetworkActivity", "managementEvent": false, "readOnly": true"#,
+                false,
+                false,
+            ),
+            (r#""managementEvent": false, "readOnly": true"#, true, false),
+            (r#""managementEvent": true, "readOnly": true"#, false, true),
+            (r#""managementEvent": true"#, false, false),
+        ] {
+            let event = with(more);
+            assert_eq!((event.is_data(), event.is_read()), (is_data, is_read), "{more}");
+        }
+    }
+
+    #[test]
+    fn only_what_certainly_is_a_refusal_is_no_use() {
+        for (code, expected) in [
+            ("AccessDenied", true),
+            ("AccessDeniedException", true),
+            ("Client.UnauthorizedOperation", true),
+            ("AuthorizationError", true),
+            ("NotAuthorizedException", false),
+            ("UnauthorizedClientException", false),
+            ("KMSAccessDeniedException", false),
+            ("NoSuchKey", false),
+            ("", false),
+        ] {
+            let event = with(&format!("\"errorCode\": \"{code}\""));
+            assert_eq!(event.is_denied(), expected, "{code}");
+        }
+    }
+
+    #[test]
+    fn of_a_folder_all_events_are_read() {
+        let folder = std::env::temp_dir().join(format!("deputy-trail-{}", std::process::id()));
+        let day = folder.join("eu-west-1/2026/11/01");
+        std::fs::create_dir_all(&day).unwrap();
+        for (name, text) in [("a.json", EVENT), ("b.json", EVENT), ("notes.txt", "nonsense")] {
+            std::fs::write(day.join(name), text).unwrap();
+        }
+        let mut count = 0;
+        let done = read(std::slice::from_ref(&folder), |_| count += 1);
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(done.is_ok());
+        assert_eq!(count, 2);
     }
 
     #[test]

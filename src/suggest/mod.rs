@@ -3,12 +3,15 @@
 mod actions;
 mod arns;
 mod events;
+mod guesses;
 mod limit;
 mod merge;
 mod narrow;
+mod object;
 mod proof;
 mod resources;
 mod role;
+mod statement;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -1,20 +1,17 @@
 //! A role's policies without what was not used.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deputy_policy::{
-    ActionElement, Candidate, Containment, Context, Document, Effect, Layers, PolicyKind, Request,
-    ResourceElement, Statement, contains, evaluate,
+    ActionElement, Candidate, Containment, Document, Effect, PolicyKind, ResourceElement, Statement, contains,
 };
 
 use super::{
     resources::patterns,
+    statement::{OldPolicy, OldStatement, SeenUses},
     uses::{RoleUses, TrailSight, Unseen, UsedResources},
 };
-use crate::{
-    asked::{everything_but, identity},
-    policy::words,
-};
+use crate::{asked::identity, policy::words};
 
 /// What is to become of a role's policies.
 #[derive(Debug)]
@@ -36,13 +33,6 @@ enum Kept {
     These(Vec<String>),
 }
 
-/// One policy of a role: its name, as it is written, and with the values of Deputy's tags put in.
-pub struct OldPolicy<'a> {
-    pub name: &'a str,
-    pub written: &'a Document,
-    pub known: &'a Document,
-}
-
 /// Leaves of each statement what was used of it, and what may have been used unseen.
 ///
 /// # Errors
@@ -52,6 +42,7 @@ pub fn narrow(
     uses: &RoleUses,
     sight: &TrailSight,
 ) -> Result<NarrowedPolicies, String> {
+    let seen = SeenUses::of(policies, uses, sight)?;
     let mut narrowed = NarrowedPolicies {
         documents: Vec::new(),
         taken: Vec::new(),
@@ -69,8 +60,7 @@ pub fn narrow(
             let one = OldStatement {
                 written,
                 known,
-                uses,
-                sight,
+                seen: &seen,
             };
             statements.extend(one.narrowed(&place, &mut narrowed)?);
         }
@@ -86,14 +76,6 @@ pub fn narrow(
     Ok(narrowed)
 }
 
-/// An Allow of the role.
-struct OldStatement<'a> {
-    written: &'a Statement,
-    known: &'a Statement,
-    uses: &'a RoleUses,
-    sight: &'a TrailSight,
-}
-
 impl OldStatement<'_> {
     fn narrowed(&self, place: &str, narrowed: &mut NarrowedPolicies) -> Result<Vec<Statement>, String> {
         if let Some(why) = self.stays_whole()? {
@@ -101,37 +83,47 @@ impl OldStatement<'_> {
             return Ok(vec![self.written.clone()]);
         }
         let mut kept: BTreeMap<String, Kept> = BTreeMap::new();
-        for (action, resources) in &self.uses.used {
-            if let Some(of) = self.kept_of(action, resources)? {
-                if of == Kept::Own && resources.has_unknown && !self.is_of_everything() {
-                    narrowed.kept.push(format!(
-                        "{place}: {action} keeps the resources of the statement: events of it do not say on which it was used"
-                    ));
-                }
-                kept.insert(action.clone(), of);
-            }
-        }
-        let mut unseen: BTreeMap<Unseen, Vec<String>> = BTreeMap::new();
-        for (action, why) in self.sight.unseen() {
-            if !kept.contains_key(&action) && self.may(&action, None)? {
+        let mut unseen: BTreeMap<Unseen, BTreeSet<String>> = BTreeMap::new();
+        for (action, why) in self.seen.sight.unseen() {
+            if self.may(&action, None)? {
                 kept.insert(action.clone(), Kept::Own);
-                unseen.entry(why).or_default().push(action);
+                unseen.entry(why).or_default().insert(action);
             }
         }
-        let whole = self.of_unmapped_services();
-        for (element, events) in &whole {
+        for (action, resources) in &self.seen.all {
+            if kept.contains_key(*action) {
+                continue;
+            }
+            let Some((of, why)) = self.kept_of(action, resources)? else {
+                continue;
+            };
+            if let Some(why) = why.filter(|_| !self.is_of_everything()) {
+                narrowed.kept.push(format!(
+                    "{place}: {action} keeps the resources of the statement: {why}"
+                ));
+            }
+            if let Some(events) = self.seen.only_guessed(action) {
+                narrowed.kept.push(format!(
+                    "{place}: {action}, which may have been used, and the events do not say: {events}"
+                ));
+            }
+            kept.insert((*action).to_owned(), of);
+        }
+        let whole = self.whole_elements();
+        for (element, why) in &whole {
             kept.insert(element.clone(), Kept::Own);
-            narrowed.kept.push(format!(
-                "{place}: {element} stays whole: which actions these events are is not known: {events}"
-            ));
+            narrowed
+                .kept
+                .push(format!("{place}: {element} stays whole: {why}"));
         }
         for (why, actions) in unseen {
             let why = match why {
                 Unseen::Data => {
-                    "are in data events, of which the files have none of that service (--data-events says that the trail has them)"
+                    "are in data events, of which a trail has what it was told to: some resources, or writes alone (--data-events says that it has all)"
                 }
                 Unseen::Never => "never have an event of their own",
             };
+            let actions: Vec<String> = actions.into_iter().collect();
             narrowed.kept.push(format!(
                 "{place}: kept unseen, for they {why}: {}",
                 actions.join(", ")
@@ -152,91 +144,41 @@ impl OldStatement<'_> {
         });
     }
 
-    /// Why nothing can be left out.
-    fn stays_whole(&self) -> Result<Option<String>, String> {
-        if let Some(event) = self.uses.strange.first() {
-            return Ok(Some(format!(
-                "of which service the event {event} is, is not known"
-            )));
-        }
-        if let ActionElement::NotAction(_) = &self.written.action {
-            for (service, events) in &self.uses.unmapped {
-                let events: Vec<&str> = events.iter().map(String::as_str).collect();
-                let element = format!("{service}:*");
-                // Beside what it leaves out it may have any of them.
-                if self.intersects(&element)? {
-                    return Ok(Some(format!(
-                        "which actions these events are is not known: {}",
-                        events.join(", ")
-                    )));
-                }
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether the statement may allow some of a pattern of actions.
-    fn intersects(&self, pattern: &str) -> Result<bool, String> {
-        let alone = self.alone(false)?;
-        let but = everything_but(pattern, "*")?;
-        Ok(!matches!(
-            contains(&Candidate::new(&[&alone]), &but),
-            Containment::Contained(_)
-        ))
-    }
-
-    /// The elements of the statement that may be of services of which events lead to no action, with those events.
-    fn of_unmapped_services(&self) -> BTreeMap<String, String> {
-        let ActionElement::Action(elements) = &self.written.action else {
-            return BTreeMap::new();
-        };
-        let mut found = BTreeMap::new();
-        for (service, events) in &self.uses.unmapped {
-            let events: Vec<&str> = events.iter().map(String::as_str).collect();
-            let events = events.join(", ");
-            for element in elements {
-                match element.split_once(':') {
-                    Some((of, _)) if of.eq_ignore_ascii_case(service) => {
-                        found.insert(element.clone(), events.clone());
-                    }
-                    // `*`, or a service with a wildcard: no more of it than the service.
-                    None => {
-                        found.insert(format!("{service}:*"), events.clone());
-                    }
-                    Some(_) => {}
-                }
-            }
-        }
-        found
-    }
-
-    /// What of the statement stays for an action that was used.
-    fn kept_of(&self, action: &str, resources: &UsedResources) -> Result<Option<Kept>, String> {
+    /// What of the statement stays for an action that was used, and why all of its resources do.
+    fn kept_of(
+        &self,
+        action: &str,
+        resources: &UsedResources,
+    ) -> Result<Option<(Kept, Option<String>)>, String> {
         if !self.may(action, None)? {
             return Ok(None);
         }
-        // What a variable stands for, the events do not say.
-        let has_variables = || match &self.known.resource {
-            Some(ResourceElement::Resource(texts) | ResourceElement::NotResource(texts)) => {
-                texts.iter().any(|text| text.contains("${"))
-            }
-            None => false,
-        };
-        if resources.has_unknown || has_variables() {
-            return Ok(Some(Kept::Own));
+        let own = |why: &str| Ok(Some((Kept::Own, Some(why.to_owned()))));
+        if resources.has_unknown {
+            return own("events of it do not say on which it was used");
         }
-        let mut own = Vec::new();
+        // What a variable stands for, the events do not say.
+        if self.has_variables() {
+            return own("they have variables");
+        }
+        // Then it is not known by what AWS allowed it, so it may be by this statement.
+        if let Some(arn) = self.seen.uncovered.get(action) {
+            return own(&format!(
+                "it was used on {arn}, which no statement of the role has: an access point or another name of it may be in between, or a policy of the resource allows it"
+            ));
+        }
+        let mut used = Vec::new();
         for resource in &resources.known {
             if self.may(action, Some(resource))? {
-                own.push(resource.clone());
+                used.push(resource.clone());
             }
         }
-        if own.is_empty() {
-            // Another statement allows it, or the resource's own policy.
+        if used.is_empty() {
+            // Other statements allow all of it.
             return Ok(None);
         }
-        let Some(patterns) = patterns(&own) else {
-            return Ok(Some(Kept::Own));
+        let Some(patterns) = patterns(&used) else {
+            return own("it was used on more than can be listed");
         };
         let narrower = identity(vec![Statement {
             sid: None,
@@ -248,44 +190,9 @@ impl OldStatement<'_> {
         let alone = self.alone(true)?;
         // A folder may be wider than the statement: then what the statement has stays.
         Ok(Some(match contains(&Candidate::new(&[&narrower]), &alone) {
-            Containment::Contained(_) => Kept::These(patterns),
-            _ => Kept::Own,
+            Containment::Contained(_) => (Kept::These(patterns), None),
+            _ => (Kept::Own, None),
         }))
-    }
-
-    /// Whether the statement, whatever its conditions, allows the action on a resource; or on any, where none is said.
-    fn may(&self, action: &str, resource: Option<&str>) -> Result<bool, String> {
-        let document = self.alone(resource.is_some())?;
-        let request = Request {
-            action: action.to_owned(),
-            resource: resource.unwrap_or("*").to_owned(),
-            principal: None,
-            context: Context::new(),
-        };
-        let documents = [&document];
-        let layers = Layers {
-            identity: &documents,
-            ..Layers::default()
-        };
-        Ok(evaluate(&layers, &request).is_allowed())
-    }
-
-    /// The statement alone and without its conditions, on its resources or on everything.
-    fn alone(&self, on_its_own: bool) -> Result<Document, String> {
-        let everything = || Some(ResourceElement::Resource(vec!["*".to_owned()]));
-        identity(vec![Statement {
-            sid: None,
-            conditions: Vec::new(),
-            resource: match on_its_own {
-                true => self.known.resource.clone(),
-                false => everything(),
-            },
-            ..self.known.clone()
-        }])
-    }
-
-    fn is_of_everything(&self) -> bool {
-        matches!(&self.written.resource, Some(ResourceElement::Resource(texts)) if texts.iter().any(|text| text == "*"))
     }
 
     /// The statements that stay, one for each set of resources.

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use deputy_policy::{
-    Candidate, Containment, Context, Document, Effect, Layers, PolicyKind, Request, ResourceElement,
-    Statement, Version, contains, evaluate,
-};
+use deputy_policy::{Candidate, Containment, Document, contains};
 
-use super::{narrow::OldPolicy, uses::RoleUses};
+use super::{
+    statement::{OldPolicy, allows, may},
+    uses::RoleUses,
+};
 
 /// Proves that the new policies of a role allow nothing that its old ones do not, in sessions with these tags.
 ///
@@ -44,36 +44,8 @@ fn compared(policies: &[Document], ceiling: &Document, tags: Option<&Document>) 
 
 /// All used actions that no statement of the role allows: something else does.
 pub fn elsewhere(policies: &[OldPolicy<'_>], uses: &RoleUses) -> Result<BTreeSet<String>, String> {
-    let documents: Vec<&Document> = policies.iter().map(|policy| policy.known).collect();
-    let statements = documents.iter().flat_map(|document| document.statements());
-    let allows = statements
-        .filter(|statement| statement.effect == Effect::Allow)
-        .map(|statement| Statement {
-            sid: None,
-            conditions: Vec::new(),
-            resource: Some(ResourceElement::Resource(vec!["*".to_owned()])),
-            ..statement.clone()
-        });
-    let allows: Vec<Statement> = allows.collect();
-    if allows.is_empty() {
-        return Ok(uses.used.keys().cloned().collect());
-    }
-    let all =
-        Document::new(Version::V2012, allows, PolicyKind::Identity).map_err(|error| error.to_string())?;
-    let documents = [&all];
-    let layers = Layers {
-        identity: &documents,
-        ..Layers::default()
-    };
-    let is_allowed = |action: &String| {
-        let request = Request {
-            action: action.clone(),
-            resource: "*".to_owned(),
-            principal: None,
-            context: Context::new(),
-        };
-        evaluate(&layers, &request).is_allowed()
-    };
+    let all = allows(policies, true)?;
+    let is_allowed = |action: &&String| all.as_ref().is_some_and(|all| may(all, action, "*"));
     Ok(uses
         .used
         .keys()

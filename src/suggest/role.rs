@@ -3,7 +3,6 @@
 use std::{borrow::Cow, collections::BTreeSet, path::PathBuf, sync::Arc};
 
 use clap::Args;
-use deputy_admission::DeputyKind;
 use deputy_delegation::{
     RoleArn, RoleKind,
     decide::KnownTags,
@@ -16,8 +15,10 @@ use serde_json::{Value, json};
 
 use super::{
     events,
-    narrow::{OldPolicy, narrow},
+    narrow::narrow,
+    object::{fits, narrower},
     proof::{elsewhere, prove, taken_away},
+    statement::OldPolicy,
     uses::{RoleUses, TrailSight},
 };
 use crate::{
@@ -30,11 +31,11 @@ use crate::{
 
 const EXAMPLES: &str = "Examples:
 
-  deputy suggest role payments/uploader --events logs/*.json.gz -f manifests/ --cluster-name production-1
+  deputy suggest role payments/uploader --events logs/ -f manifests/ --cluster-name production-1
   aws cloudtrail lookup-events --output json | deputy suggest role --events - --context production > roles.yaml
 
 Without a role, every AWSRole of which there are events.
-Exit codes: 0 roles are proposed, 1 none is, 2 something can't be read.";
+Exit codes: 0 roles are proposed, 1 none is, 2 something can't be read, 3 the cluster can't be asked, or the answer can't be written.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -42,10 +43,11 @@ pub struct SuggestRoleArguments {
     /// NAMESPACE/NAME of an AWSRole, or NAME in the namespace of -n or of the context, or the ARN of its role in AWS; by default all
     #[arg(value_name = "ROLE")]
     role: Option<String>,
-    /// CloudTrail's events: its files, packed or not, events one a line, or what `aws cloudtrail lookup-events` prints; - is standard input
-    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    /// CloudTrail's events: its files, packed or not, folders of them, events one a line, or what `aws cloudtrail lookup-events` prints; - is
+    /// standard input
+    #[arg(long, value_name = "FILE|DIR", required = true, num_args = 1..)]
     events: Vec<PathBuf>,
-    /// The trail has data events of everything: what is in none was not used
+    /// The trail has all data events, of all resources, of reads and of writes: what is in none was not used. Else it stays
     #[arg(long)]
     data_events: bool,
     #[command(flatten)]
@@ -76,6 +78,8 @@ pub struct SuggestedRole {
     pub taken_away: Vec<String>,
     /// What stays although no event has it.
     pub kept: Vec<String>,
+    /// What the proposal builds on and nothing in the files shows.
+    pub assumed: Vec<String>,
     /// What AWS refused its sessions.
     pub denied: Vec<String>,
     /// What they used and none of its policies allows.
@@ -155,6 +159,7 @@ fn comments(one: &SuggestedRole) -> Vec<String> {
     let told = [
         ("Taken away: ", &one.taken_away),
         ("Kept: ", &one.kept),
+        ("Assumed, and not shown by the files: ", &one.assumed),
         ("Refused by AWS, and not used: ", &one.denied),
         (
             "Used, and allowed by something else than these policies: ",
@@ -251,6 +256,7 @@ fn suggested(
         refused: None,
         taken_away: Vec::new(),
         kept: Vec::new(),
+        assumed: sight.assumed(),
         denied: denied.map(|(what, count)| format!("{what} ({count})")).collect(),
         elsewhere: Vec::new(),
     };
@@ -315,50 +321,9 @@ fn fill(
     if let Some(witness) = taken_away(&new, &known, layer.as_ref()) {
         one.taken_away.push(format!("for example {witness}"));
     }
-    one.object = Some(object(world, role, &narrowed.documents)?);
+    let object = narrower(world, role, &narrowed.documents)?;
+    // Single resources and actions may be longer than a pattern.
+    fits(&object)?;
+    one.object = Some(object);
     Ok(())
-}
-
-/// The AWSRole with other policies, as it is applied.
-fn object(world: &AskedWorld, role: &Role, documents: &[Option<Document>]) -> Result<Value, String> {
-    let (namespace, name) = (role.id.namespace.as_str(), role.id.name.as_str());
-    let found = world
-        .objects
-        .iter()
-        .find(|object| object.id() == (DeputyKind::Role, Some(namespace), name));
-    let mut value = found.ok_or("it is not there")?.value.clone();
-    let policies: Vec<Value> = role
-        .policies()
-        .iter()
-        .zip(documents)
-        .filter_map(|(policy, document)| {
-            let document = document.as_ref()?;
-            Some(json!({"name": policy.name.as_str(), "document": document.to_value()}))
-        })
-        .collect();
-    let spec = value.get_mut("spec").and_then(Value::as_object_mut);
-    let spec = spec.ok_or("it has no spec")?;
-    match policies.is_empty() {
-        true => spec.remove("policies"),
-        false => spec.insert("policies".to_owned(), policies.into()),
-    };
-    let mut metadata = serde_json::Map::new();
-    for field in ["name", "namespace", "labels", "annotations"] {
-        if let Some(was) = value.pointer(&format!("/metadata/{field}")) {
-            metadata.insert(field.to_owned(), was.clone());
-        }
-    }
-    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        // It has the former spec.
-        annotations.remove("kubectl.kubernetes.io/last-applied-configuration");
-        if annotations.is_empty() {
-            metadata.remove("annotations");
-        }
-    }
-    Ok(json!({
-        "apiVersion": value.get("apiVersion"),
-        "kind": value.get("kind"),
-        "metadata": metadata,
-        "spec": value.get("spec"),
-    }))
 }

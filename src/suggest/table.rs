@@ -21,7 +21,7 @@ pub const SOURCES: &[(&str, &str)] = &[
 ];
 
 /// The service of the event, its names, and the actions of that service that AWS asks for. A word with `*` at its end is every name that
-/// begins so.
+/// begins so. Without actions, they are among those that the event [may have asked for](super::guesses).
 ///
 /// - s3: Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"
 /// - lambda: Service Authorization Reference, "Actions defined by AWS Lambda" (`InvokeFunction`)
@@ -59,8 +59,7 @@ pub const ACTIONS: &[(&str, &[&str], &[&str])] = &[
         &["PutObject"],
     ),
     ("s3", &["CopyObject", "UploadPartCopy"], &["PutObject"]),
-    // Which keys, and whether versions of them, the event does not say.
-    ("s3", &["DeleteObjects"], &["DeleteObject", "DeleteObjectVersion"]),
+    ("s3", &["DeleteObjects"], &["DeleteObject"]),
     ("s3", &["GetBucketEncryption"], &["GetEncryptionConfiguration"]),
     (
         "s3",
@@ -180,16 +179,8 @@ pub const ACTIONS: &[(&str, &[&str], &[&str])] = &[
         &["PutObjectLockConfiguration"],
         &["PutBucketObjectLockConfiguration"],
     ),
-    (
-        "s3",
-        &["GetPublicAccessBlock"],
-        &["GetBucketPublicAccessBlock", "GetAccountPublicAccessBlock"],
-    ),
-    (
-        "s3",
-        &["PutPublicAccessBlock", "DeletePublicAccessBlock"],
-        &["PutBucketPublicAccessBlock", "PutAccountPublicAccessBlock"],
-    ),
+    ("s3", &["GetPublicAccessBlock"], &[]),
+    ("s3", &["PutPublicAccessBlock", "DeletePublicAccessBlock"], &[]),
     ("s3", &["DeleteBucketTagging"], &["PutBucketTagging"]),
     (
         "s3",
@@ -202,15 +193,11 @@ pub const ACTIONS: &[(&str, &[&str], &[&str])] = &[
         &["InvokeFunction"],
     ),
     ("dynamodb", &["TransactGetItems"], &["GetItem"]),
-    (
-        "dynamodb",
-        &["TransactWriteItems"],
-        &["PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"],
-    ),
+    ("dynamodb", &["TransactWriteItems"], &[]),
     (
         "dynamodb",
         &["ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"],
-        &["PartiQLSelect", "PartiQLInsert", "PartiQLUpdate", "PartiQLDelete"],
+        &[],
     ),
     ("sqs", &["SendMessageBatch"], &["SendMessage"]),
     ("sqs", &["DeleteMessageBatch"], &["DeleteMessage"]),
@@ -228,7 +215,6 @@ pub const ACTIONS: &[(&str, &[&str], &[&str])] = &[
 /// What a request asks for besides, by a parameter that it has: the service, the event, the parameter, the actions.
 ///
 /// - s3: as above, "Conditionally required"
-/// - ec2: Amazon EC2 User Guide, "Grant permission to tag Amazon EC2 resources during creation"
 pub const BESIDES: &[(&str, &str, &str, &[&str])] = &[
     ("s3", "GetObject", "versionId", &["GetObjectVersion"]),
     ("s3", "HeadObject", "versionId", &["GetObjectVersion"]),
@@ -259,15 +245,6 @@ pub const BESIDES: &[(&str, &str, &str, &[&str])] = &[
         &["DeleteObjectVersionTagging"],
     ),
     ("s3", "DeleteObject", "versionId", &["DeleteObjectVersion"]),
-    ("s3", "*", "x-amz-acl", &["PutObjectAcl", "PutBucketAcl"]),
-    ("s3", "*", "x-amz-grant-read", &["PutObjectAcl", "PutBucketAcl"]),
-    ("s3", "*", "x-amz-grant-write", &["PutObjectAcl", "PutBucketAcl"]),
-    (
-        "s3",
-        "*",
-        "x-amz-grant-full-control",
-        &["PutObjectAcl", "PutBucketAcl"],
-    ),
     ("s3", "*", "x-amz-tagging", &["PutObjectTagging"]),
     ("s3", "*", "x-amz-object-lock-mode", &["PutObjectRetention"]),
     ("s3", "*", "x-amz-object-lock-legal-hold", &["PutObjectLegalHold"]),
@@ -277,5 +254,4 @@ pub const BESIDES: &[(&str, &str, &str, &[&str])] = &[
         "x-amz-bypass-governance-retention",
         &["BypassGovernanceRetention"],
     ),
-    ("ec2", "*", "tagSpecificationSet", &["CreateTags"]),
 ];

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 
 use super::{
     events::TrailEvent,
-    narrow::{NarrowedPolicies, OldPolicy, narrow},
-    proof::prove,
+    narrow::{NarrowedPolicies, narrow},
+    proof::{elsewhere, prove},
+    statement::OldPolicy,
     uses::TrailSight,
 };
 
@@ -46,16 +47,23 @@ fn document(statements: &Value) -> Document {
     Document::from_value(&document, PolicyKind::Identity).unwrap()
 }
 
-/// What is left of a policy of these statements, proved to be within it.
+/// What is left of a policy of these statements, proved to be within it, where the trail has everything.
 fn left(statements: &Value, events: &[Value]) -> (Value, NarrowedPolicies) {
+    let mut sight = sight(events);
+    sight.has_all_data = true;
+    sight.has_reads = true;
+    sight.has_kms = true;
+    left_by(statements, &sight)
+}
+
+fn left_by(statements: &Value, sight: &TrailSight) -> (Value, NarrowedPolicies) {
     let old = document(statements);
     let policy = OldPolicy {
         name: "own",
         written: &old,
         known: &old,
     };
-    let sight = sight(events);
-    let narrowed = narrow(&[policy], &sight.roles[ROLE], &sight).unwrap();
+    let narrowed = narrow(&[policy], &sight.roles[ROLE], sight).unwrap();
     let new: Vec<Document> = narrowed.documents.iter().flatten().cloned().collect();
     prove(&new, std::slice::from_ref(&old), None).unwrap();
     let value = new
@@ -115,8 +123,13 @@ fn without_data_events_nothing_is_said_of_data() {
         {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetBucketLocation", "s3:PutBucketTagging"], "Resource": "*"},
         {"Effect": "Allow", "Action": "iam:PassRole", "Resource": "arn:aws:iam::123456789012:role/batch"},
     ]);
-    let seen = [event("s3", "GetBucketLocation", &json!({"bucketName": "app"}))];
-    let (got, narrowed) = left(&statements, &seen);
+    let mut seen = event("s3", "GetBucketLocation", &json!({"bucketName": "app"}));
+    seen["readOnly"] = true.into();
+    // A data event of anybody shows of no other resource that the trail has its events.
+    let mut other = data("s3", "GetObject", &json!({"bucketName": "other", "key": "k"}));
+    other["userIdentity"] = Value::Null;
+    let own = data("s3", "GetObject", &json!({"bucketName": "app", "key": "k"}));
+    let (got, narrowed) = left_by(&statements, &sight(&[seen, other, own]));
     assert_eq!(
         got,
         json!([
@@ -211,4 +224,176 @@ fn what_is_wider_is_not_proved() {
         document(&json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a*"}]));
     let why = prove(&[new], &[old], None).unwrap_err();
     assert!(why.starts_with("it would newly allow s3:GetObject"), "{why}");
+}
+
+/// A trail may be one of writes alone, and may leave AWS KMS out.
+#[test]
+fn what_a_trail_may_leave_out_stays() {
+    let statements = json!([
+        {"Effect": "Allow", "Action": ["sns:ListTopics", "sns:CreateTopic", "sns:DeleteTopic"], "Resource": "*"},
+        {"Effect": "Allow", "Action": ["kms:Decrypt", "kms:EnableKey"], "Resource": "*"},
+        {"Effect": "Allow", "Action": "ec2:*", "Resource": "*"},
+        {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"},
+    ]);
+    let seen = event("sns", "CreateTopic", &Value::Null);
+    let (got, narrowed) = left_by(&statements, &sight(std::slice::from_ref(&seen)));
+    assert_eq!(
+        got,
+        json!([
+            {"Effect": "Allow", "Action": ["sns:CreateTopic", "sns:ListTopics"], "Resource": "*"},
+            statements[1],
+            statements[2],
+            statements[3],
+        ])
+    );
+    let kept = narrowed.kept.join("\n");
+    assert!(
+        kept.contains("writes alone") && kept.contains("AWS KMS"),
+        "{kept}"
+    );
+    // With such events of anybody they are not left out.
+    let mut read = event("sts", "GetCallerIdentity", &Value::Null);
+    read["readOnly"] = true.into();
+    read["userIdentity"] = Value::Null;
+    let mut key = event("kms", "CreateKey", &Value::Null);
+    key["userIdentity"] = Value::Null;
+    let (got, _) = left_by(&statements, &sight(&[seen, read, key]));
+    assert_eq!(got[0]["Action"], "sns:CreateTopic");
+    let text = got.to_string();
+    assert!(!text.contains("kms:Decrypt") && !text.contains("ec2:*"), "{got}");
+}
+
+/// By what AWS allowed it is not known, so nothing of what may have allowed it goes.
+#[test]
+fn use_that_no_statement_has_keeps_the_resources() {
+    let statements = json!([
+        {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": "arn:aws:s3:::a/*"},
+        {"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::a/*"},
+    ]);
+    let point = "arn:aws:s3:eu-west-1:123456789012:accesspoint/ap";
+    let mut by_point = data("s3", "GetObject", &json!({"bucketName": point, "key": "k"}));
+    by_point["resources"] = json!([{"ARN": format!("{point}/object/k")}, {"ARN": point}]);
+    let by_alias = data(
+        "s3",
+        "GetObject",
+        &json!({"bucketName": "ap-x1-s3alias", "key": "k"}),
+    );
+    for seen in [by_point, by_alias] {
+        let (got, narrowed) = left(&statements, &[seen]);
+        let expected = json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*"}]);
+        assert_eq!(got, expected);
+        assert!(!narrowed.kept.is_empty());
+    }
+    // What another statement has, this one need not have.
+    let statements = json!([
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/*"},
+        {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"},
+    ]);
+    let (got, narrowed) = left(
+        &statements,
+        &[data("s3", "GetObject", &json!({"bucketName": "a", "key": "k"}))],
+    );
+    assert_eq!(
+        got,
+        json!([{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::a/k"}])
+    );
+    assert!(narrowed.kept.is_empty(), "{:?}", narrowed.kept);
+}
+
+#[test]
+fn a_function_by_its_qualifier_is_the_one_that_the_statement_has() {
+    let function = "arn:aws:lambda:eu-west-1:123456789012:function:a";
+    let statements = json!([{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": [function, "arn:aws:lambda:*:*:function:b"]}]);
+    let seen = data(
+        "lambda",
+        "Invoke",
+        &json!({"functionName": "a", "qualifier": "live"}),
+    );
+    let (got, _) = left(&statements, &[seen]);
+    assert_eq!(
+        got,
+        json!([{"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": function}])
+    );
+}
+
+/// A guess stays, is said to be one, and is no use.
+#[test]
+fn a_guess_is_said_to_be_one() {
+    for (seen, stays) in [
+        (
+            event(
+                "secretsmanager",
+                "CreateSecret",
+                &json!({"name": "a", "tags": [{"key": "k"}]}),
+            ),
+            "secretsmanager:TagResource",
+        ),
+        (
+            event(
+                "sqs",
+                "CreateQueue",
+                &json!({"queueName": "a", "tags": {"k": "v"}}),
+            ),
+            "sqs:TagQueue",
+        ),
+        (
+            data(
+                "s3",
+                "PutObject",
+                &json!({"bucketName": "a", "key": "k", "x-amz-acl": "private"}),
+            ),
+            "s3:PutObjectAcl",
+        ),
+        (
+            data(
+                "s3",
+                "CopyObject",
+                &json!({"bucketName": "a", "key": "k", "x-amz-copy-source": "b/k"}),
+            ),
+            "s3:PutObjectTagging",
+        ),
+        (
+            data("dynamodb", "ExecuteStatement", &Value::Null),
+            "dynamodb:PartiQLDelete",
+        ),
+    ] {
+        let statements = json!([{"Effect": "Allow", "Action": [stays, "s3:PutBucketAcl"], "Resource": "*"}]);
+        let (got, narrowed) = left(&statements, std::slice::from_ref(&seen));
+        assert_eq!(got[0]["Action"], stays, "{got}");
+        let kept = narrowed.kept.join("\n");
+        assert!(
+            kept.contains(&format!("{stays}, which may have been used")),
+            "{kept}"
+        );
+        let sight = sight(&[seen]);
+        let elsewhere = elsewhere(&[], &sight.roles[ROLE]).unwrap();
+        assert!(!elsewhere.contains(stays), "{elsewhere:?}");
+    }
+}
+
+#[test]
+fn what_cloud_control_does_is_not_taken_away() {
+    let statements =
+        json!([{"Effect": "Allow", "Action": ["s3:CreateBucket", "sqs:CreateQueue"], "Resource": "*"}]);
+    for (kind, expected) in [
+        ("AWS::S3::Bucket", json!("s3:CreateBucket")),
+        ("AWS::Other::Thing", statements[0]["Action"].clone()),
+    ] {
+        let seen = event("cloudcontrolapi", "CreateResource", &json!({"typeName": kind}));
+        assert_eq!(left(&statements, &[seen]).0[0]["Action"], expected, "{kind}");
+    }
+}
+
+#[test]
+fn what_the_files_can_not_show_is_said() {
+    let mut sight = sight(&[
+        event("iam", "GetRole", &Value::Null),
+        event("sqs", "CreateQueue", &Value::Null),
+    ]);
+    sight.has_all_data = true;
+    let assumed = sight.assumed().join("\n");
+    assert!(
+        assumed.contains("--data-events") && assumed.contains("eu-west-1"),
+        "{assumed}"
+    );
 }

@@ -9,7 +9,12 @@ use crate::run::{Done, File, deputy, deputy_on};
 const EVENTS: &str = "tests/golden/suggest/events.json";
 const EXAMPLE: [&str; 4] = ["-f", "examples/productionapp", "--cluster-name", "production-1"];
 
+/// With a trail of all data events.
 fn suggest(more: &[&str]) -> Done {
+    sure(&[more, &["--data-events"]].concat())
+}
+
+fn sure(more: &[&str]) -> Done {
     deputy(&[&["suggest", "role"], more, &EXAMPLE].concat(), "")
 }
 
@@ -28,6 +33,11 @@ fn a_narrower_role_is_proposed_and_the_engine_says_so_too() {
     let Done { code, out, err } = suggest(&["payments/uploader", "--events", EVENTS]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     is_golden("role.out.yaml", &out);
+    // What the files can't show is said.
+    assert!(
+        out.contains("# Assumed, and not shown by the files: the trail has every data event"),
+        "{out}"
+    );
     // By the commands that people check with, which know nothing of the proposal.
     let file = File::new("narrower.yaml", &out);
     let contains = [
@@ -78,7 +88,14 @@ fn every_form_of_the_events_says_the_same() {
         packed.finish().unwrap(),
     ] {
         let arguments = [
-            &["suggest", "role", "payments/uploader", "--events", "-"][..],
+            &[
+                "suggest",
+                "role",
+                "payments/uploader",
+                "--data-events",
+                "--events",
+                "-",
+            ][..],
             &EXAMPLE,
         ]
         .concat();
@@ -105,6 +122,68 @@ fn the_answer_in_json_has_what_the_comments_say() {
     // By its ARN as well.
     let arn = role["roleARN"].as_str().unwrap();
     assert_eq!(suggest(&[arn, "--events", EVENTS, "-o", "json"]).out, out);
+}
+
+/// A trail has data events of what it was told to, so their lack says nothing.
+#[test]
+fn without_a_word_on_data_events_none_is_taken_away() {
+    let Done { code, out, err } = sure(&["payments/uploader", "--events", EVENTS]);
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(
+        err.contains("--data-events") && err.contains("s3:DeleteObject"),
+        "{err}"
+    );
+}
+
+#[test]
+fn a_folder_of_events_says_the_same() {
+    let folder = std::env::temp_dir().join(format!("deputy-suggest-{}", std::process::id()));
+    fs::create_dir_all(folder.join("2026/11")).unwrap();
+    fs::copy(EVENTS, folder.join("2026/11/events.json")).unwrap();
+    let done = suggest(&["payments/uploader", "--events", folder.to_str().unwrap()]);
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(done.out, suggest(&["payments/uploader", "--events", EVENTS]).out);
+}
+
+#[test]
+fn a_role_that_is_larger_than_aws_takes_is_not_proposed() {
+    let text = fs::read_to_string(EVENTS).unwrap();
+    let all: Value = serde_json::from_str(&text).unwrap();
+    let mut read = all["Records"][0].clone();
+    read["eventName"] = "GetObject".into();
+    read["resources"] = Value::Null;
+    read["errorCode"] = Value::Null;
+    let records: Vec<Value> = (0..12)
+        .map(|i| {
+            let mut one = read.clone();
+            let key = format!("{i}{}", "x".repeat(900));
+            one["requestParameters"] =
+                serde_json::json!({"bucketName": format!("productionapp-{i}"), "key": key});
+            one
+        })
+        .collect();
+    let events = File::new("long.json", serde_json::json!({ "Records": records }).to_string());
+    let wide = fs::read_to_string("examples/productionapp/20-application.yaml").unwrap();
+    let wide = wide.replace("arn:aws:s3:::productionapp/*", "arn:aws:s3:::productionapp-*");
+    let role = File::new("wide.yaml", &wide);
+    let account = "examples/productionapp/10-platform.yaml";
+    let arguments = [
+        "suggest",
+        "role",
+        "payments/uploader",
+        "--data-events",
+        "--events",
+        events.path(),
+        "-f",
+        account,
+        "-f",
+        role.path(),
+        "--cluster-name",
+        "production-1",
+    ];
+    let Done { code, out, err } = deputy(&arguments, "");
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("AWS takes 10240"), "{err}");
 }
 
 #[test]
@@ -187,6 +266,28 @@ fn a_limit_is_proposed_that_holds_its_roles() {
     assert_eq!(
         deputy(&["policy", "contains", policy.path(), limit.path()], "").code,
         0
+    );
+}
+
+/// What one account allows, a limit of both would allow in the other.
+#[test]
+fn a_limit_is_of_one_account() {
+    let Done { code, out, err } = deputy(&["suggest", "limit", "-f", "examples/two-accounts"], "");
+    assert_eq!(code, 0, "{err}");
+    is_golden("limit-accounts.out.yaml", &out);
+    let limits: Vec<&str> = out.split("---\n").skip(1).collect();
+    assert_eq!(limits.len(), 2, "{out}");
+    for (limit, own, other) in [
+        (limits[0], "- orders\n", "warehouse-landing"),
+        (limits[1], "- warehouse\n", "dynamodb:GetItem"),
+    ] {
+        assert!(limit.contains(own) && !limit.contains(other), "{limit}");
+    }
+    // Together it is one of each account still.
+    let together = ["suggest", "limit", "-f", "examples/two-accounts", "--together"];
+    assert_eq!(
+        deputy(&together, "").out.matches("kind: DelegationLimit").count(),
+        2
     );
 }
 
