@@ -56,7 +56,7 @@ class Rendered:
 def helm_template(
     values: Mapping, release: str = "deputy", namespace: str = "deputy-system", chart: Path = CHART
 ) -> str:
-    """`helm template` with these values, CRDs included, without what is there for `helm test` alone."""
+    """`helm template` with these values, CRDs included, without the pod of `helm test`."""
     done = subprocess.run(
         [
             *(binary("helm"), "template", release, chart, "--namespace", namespace),
