@@ -7,40 +7,58 @@ use super::{about::fact, fact::ExplainedFact};
 
 /// The containers that wait or have failed; of the sidecar also why it ended before.
 pub fn facts(pod: &Value) -> Vec<ExplainedFact> {
-    let mut facts = Vec::new();
-    if let Some(reason) = pod.pointer("/status/reason").and_then(Value::as_str) {
-        let message = pod.pointer("/status/message").and_then(Value::as_str);
-        facts.push(fact(
-            "not ready",
-            format!("the pod: {reason}: {}", message.unwrap_or_default()),
-        ));
-    }
+    let mut facts = of_pod(pod);
     for list in ["initContainerStatuses", "containerStatuses"] {
         let statuses = pod.get("status").and_then(|status| status.get(list)?.as_array());
         for status in statuses.into_iter().flatten() {
             let name = text(status, "/name");
+            let container = format!("container {name}");
             for state in ["waiting", "terminated"] {
                 let ended = text(status, &format!("/state/{state}/reason"));
                 if ended.is_empty() || ended == "Completed" {
                     continue;
                 }
-                let message = text(status, &format!("/state/{state}/message"));
-                facts.push(fact("not ready", said(name, ended, message)));
+                // Of what has ended it is the application's own words, or the end of its log: secrets may be in it.
+                let message = match state == "terminated" && name != SIDECAR {
+                    true => "",
+                    false => text(status, &format!("/state/{state}/message")),
+                };
+                facts.push(fact("not ready", said(&container, ended, message)));
             }
             let before = text(status, "/lastState/terminated/message");
             if name == SIDECAR && !before.is_empty() {
                 let reason = text(status, "/lastState/terminated/reason");
-                facts.push(fact("ended before", said(name, reason, before)));
+                facts.push(fact("ended before", said(&container, reason, before)));
             }
         }
+    }
+    if facts.is_empty() {
+        let phase = text(pod, "/status/phase");
+        let is_off = matches!(phase, "Pending" | "Failed" | "Unknown");
+        facts.extend(is_off.then(|| fact("not ready", said("the pod", phase, "its status says no reason"))));
     }
     facts
 }
 
-fn said(container: &str, reason: &str, message: &str) -> String {
+/// Of the pod as a whole: that it is on no node, or why it was ended.
+fn of_pod(pod: &Value) -> Vec<ExplainedFact> {
+    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
+    let unscheduled = conditions
+        .into_iter()
+        .flatten()
+        .filter(|one| text(one, "/type") == "PodScheduled" && text(one, "/status") == "False");
+    unscheduled
+        .chain(pod.get("status"))
+        .map(|of| (text(of, "/reason"), text(of, "/message")))
+        .filter(|(reason, _)| !reason.is_empty())
+        .map(|(reason, message)| fact("not ready", said("the pod", reason, message)))
+        .collect()
+}
+
+fn said(what: &str, reason: &str, message: &str) -> String {
     match message.trim() {
-        "" => format!("container {container}: {reason}"),
-        message => format!("container {container}: {reason}: {message}"),
+        "" => format!("{what}: {reason}"),
+        message => format!("{what}: {reason}: {message}"),
     }
 }
 

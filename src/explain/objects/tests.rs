@@ -246,3 +246,69 @@ fn what_is_not_ready_is_told_with_its_reason() {
         ]
     );
 }
+
+#[test]
+fn what_an_application_says_at_its_end_is_not_told() {
+    let ended = |name: &str| {
+        serde_json::json!({"name": name,
+            "state": {"terminated": {"reason": "Error", "message": "password=hunter2"}},
+            "lastState": {"terminated": {"reason": "Error", "message": "password=hunter2"}}})
+    };
+    let waiting = serde_json::json!({"name": "waits", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "back-off"}},
+        "lastState": {"terminated": {"reason": "Error", "message": "password=hunter2"}}});
+    for list in ["initContainerStatuses", "containerStatuses"] {
+        let pod = serde_json::json!({"status": {list: [ended("app"), waiting]}});
+        let told: Vec<String> = super::running::facts(&pod)
+            .into_iter()
+            .map(|fact| fact.is)
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "container app: Error",
+                "container waits: ImagePullBackOff: back-off"
+            ]
+        );
+        let own = serde_json::json!({"status": {list: [ended("deputy-agent")]}});
+        assert_eq!(super::running::facts(&own).len(), 2);
+    }
+}
+
+#[test]
+fn why_a_pod_has_not_begun_is_told() {
+    for (status, expected) in [
+        (
+            serde_json::json!({"phase": "Pending", "conditions": [
+                {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]}),
+            "the pod: Unschedulable: 0/3 nodes are available",
+        ),
+        (
+            serde_json::json!({"phase": "Pending", "conditions": [
+                {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}),
+            "the pod: SchedulingGated",
+        ),
+        (
+            serde_json::json!({"phase": "Pending"}),
+            "the pod: Pending: its status says no reason",
+        ),
+        (
+            serde_json::json!({"phase": "Failed", "reason": "Evicted", "message": "low on memory"}),
+            "the pod: Evicted: low on memory",
+        ),
+        (
+            serde_json::json!({"phase": "Unknown"}),
+            "the pod: Unknown: its status says no reason",
+        ),
+    ] {
+        let facts = super::running::facts(&serde_json::json!({"status": status}));
+        let told: Vec<(&str, &str)> = facts.iter().map(|fact| (fact.what, fact.is.as_str())).collect();
+        assert_eq!(told, [("not ready", expected)]);
+    }
+    for status in [
+        serde_json::json!({"phase": "Running", "conditions": [{"type": "PodScheduled", "status": "True"}]}),
+        serde_json::json!({"phase": "Succeeded"}),
+        serde_json::json!(null),
+    ] {
+        assert_eq!(super::running::facts(&serde_json::json!({"status": status})), []);
+    }
+}
