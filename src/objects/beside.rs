@@ -1,19 +1,15 @@
 //! What stands around Deputy's objects in a cluster, read once. Who may not list it is told so, and gets an answer without it.
 
-use k8s_openapi::api::core::v1::{Event, Namespace, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
 use serde_json::json;
 
 use super::{
-    core::{CoreObject, CoreObjects, DriftEvent, WantedBeside},
-    page::{CALL_TIMEOUT, PAGE},
+    core::{CoreObject, CoreObjects, WantedBeside},
+    drift::drift,
+    page::{PAGE, answer},
 };
 use crate::exit::Failure;
-
-/// The reasons of events about differences in AWS (docs/contracts.md).
-const DRIFT: [&str; 2] = ["DriftReverted", "DriftFound"];
-/// So many events are kept: the API server has those of an hour.
-const MAX_EVENTS: usize = 10_000;
 
 /// What is wanted of a cluster. `namespace`: that of a pod whose name says none.
 ///
@@ -37,12 +33,7 @@ pub async fn beside(
                     "ServiceAccounts could not be listed, so that none is said to be missing: {why}"
                 )),
             }
-            match drift(client).await {
-                Ok(events) => found.drift = events,
-                Err(why) => found.unread.push(format!(
-                    "events could not be listed, so that nothing is said of drift that they tell: {why}"
-                )),
-            }
+            drift(client, &mut found).await;
         }
         WantedBeside::Pod(which) => pod(client, which, namespace, &mut found).await?,
     }
@@ -115,56 +106,5 @@ async fn service_accounts(client: &Client) -> Result<Vec<CoreObject>, String> {
             Some(token) => parameters = parameters.continue_token(&token),
             None => return Ok(objects),
         }
-    }
-}
-
-async fn drift(client: &Client) -> Result<Vec<DriftEvent>, String> {
-    let api: Api<Event> = Api::all(client.clone());
-    let mut events = Vec::new();
-    for reason in DRIFT {
-        let mut parameters = ListParams::default()
-            .limit(PAGE)
-            .fields(&format!("reason={reason}"));
-        while events.len() < MAX_EVENTS {
-            let page = answer(api.list(&parameters)).await?;
-            events.extend(page.items.iter().map(event));
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => parameters = parameters.continue_token(&token),
-                None => break,
-            }
-        }
-    }
-    Ok(events)
-}
-
-fn event(event: &Event) -> DriftEvent {
-    let of = &event.involved_object;
-    let (kind, name) = (of.kind.as_deref(), of.name.as_deref());
-    let (kind, name) = (kind.unwrap_or_default(), name.unwrap_or_default());
-    let object = match &of.namespace {
-        Some(namespace) => format!("{kind} {namespace}/{name}"),
-        None => format!("{kind} {name}"),
-    };
-    let last = event.last_timestamp.as_ref().map(|time| time.0);
-    let series = event
-        .series
-        .as_ref()
-        .and_then(|series| series.last_observed_time.as_ref());
-    let time = series.map(|time| time.0).or(last);
-    let time = time.or_else(|| event.event_time.as_ref().map(|time| time.0));
-    DriftEvent {
-        object,
-        namespace: of.namespace.clone(),
-        reason: event.reason.clone().unwrap_or_default(),
-        message: event.message.clone().unwrap_or_default(),
-        time: time.map(|time| time.to_string()),
-    }
-}
-
-/// What a call answers within its time.
-async fn answer<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
-    match tokio::time::timeout(CALL_TIMEOUT, call).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer in {} s", CALL_TIMEOUT.as_secs())),
     }
 }

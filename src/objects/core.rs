@@ -36,14 +36,34 @@ pub struct CoreObject {
     pub value: Value,
 }
 
+/// A reason of events about differences in AWS (docs/contracts.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DriftReason {
+    /// What could not be put right yet.
+    Found,
+    /// What was put right.
+    Reverted,
+}
+
+impl DriftReason {
+    /// Those that weigh most come first.
+    pub const ALL: [Self; 2] = [Self::Found, Self::Reverted];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "DriftFound",
+            Self::Reverted => "DriftReverted",
+        }
+    }
+}
+
 /// What Deputy said of a difference in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriftEvent {
     /// `AWSRole payments/uploader`
     pub object: String,
     pub namespace: Option<String>,
-    /// `DriftReverted` or `DriftFound`
-    pub reason: String,
+    pub reason: DriftReason,
     pub message: String,
     pub time: Option<String>,
 }

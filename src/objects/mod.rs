@@ -5,6 +5,7 @@ mod beside;
 mod cluster;
 mod conditions;
 mod core;
+mod drift;
 #[cfg(test)]
 pub mod example;
 mod faults;
@@ -20,7 +21,7 @@ pub use self::{
     arguments::{AskedWorld, BesideFiles, WorldArguments},
     cluster::{connection, connection_of_pod, list_objects, live, resource},
     conditions::{outdated, unmet},
-    core::{CoreKind, CoreObject, WantedBeside},
+    core::{CoreKind, CoreObject, DriftReason, WantedBeside},
     manifest::{ReadObject, ReadObjects},
     place::{InputProblem, ProblemSort, WrittenPlace},
     world::world,

@@ -50,13 +50,26 @@ def cluster() -> Iterator[Cluster]:
             "apiVersion": "v1",
             "kind": "Event",
             "metadata": {"name": "drift", "namespace": "payments"},
-            "involvedObject": {"kind": "AWSRole", "namespace": "payments", "name": "uploader"},
+            "involvedObject": {
+                "apiVersion": "deputy.dev/v1alpha1",
+                "kind": "AWSRole",
+                "namespace": "payments",
+                "name": "uploader",
+            },
+            "reportingComponent": "deputy-controller",
+            "reportingInstance": "deputy-controller-1",
             "reason": "DriftReverted",
             "message": "somebody changed the trust policy",
             "type": "Warning",
             "lastTimestamp": "2026-01-02T03:04:05Z",
         }
         running.admin.call("POST", "/api/v1/namespaces/payments/events", event)
+        # Neither by Deputy, nor about an object of Deputy's.
+        other = {**event, "metadata": {"name": "other", "namespace": "payments"}, "reportingComponent": "somebody"}
+        running.admin.call("POST", "/api/v1/namespaces/payments/events", {**other, "reason": "DriftFound"})
+        pod = {"apiVersion": "v1", "kind": "Pod", "namespace": "payments", "name": "uploader-1"}
+        about = {**event, "metadata": {"name": "about", "namespace": "payments"}, "involvedObject": pod, "reason": "DriftFound"}
+        running.admin.call("POST", "/api/v1/namespaces/payments/events", about)
         running.create_pod("payments", "uploader-1", service_account="uploader")
         yield running
 
@@ -83,6 +96,11 @@ def test_a_report_tells_who_is_not_there_and_what_drifted(cluster: Cluster) -> N
     assert found(report, "orphan") == [("ServiceAccountNotFound", "AWSRoleBinding payments/uploader")]
     drift = found(report, "drift")
     assert ("DriftReverted", "AWSRole payments/uploader") in drift and ("Conflict", "AWSRole payments/uploader") in drift
+    assert not any(reason == "DriftFound" for reason, _ in drift)
+    assert [one for one in report["notLookedAt"] if "were left out" in one] == [
+        "events DriftFound that are by somebody else than deputy-controller and deputy-limits, or about no object of Deputy's,"
+        " were left out: 1"
+    ]
     missing = {one["name"]: one.get("missing", False) for one in report["bindings"][0]["subjects"]}
     assert missing == {"payments/uploader": False, "payments/forgotten": True}
     assert not any("could not be listed" in said for said in report["notLookedAt"])
@@ -109,7 +127,8 @@ def test_who_may_not_list_it_is_told_what_was_not_looked_at(cluster: Cluster) ->
     report = json.loads(deputy(kubeconfig, "report", "--format", "json"))
     assert found(report, "orphan") == []
     said = [one for one in report["notLookedAt"] if "could not be listed" in one]
-    assert len(said) == 2 and "ServiceAccounts" in said[0] and "events" in said[1]
+    assert len(said) == 3 and "ServiceAccounts" in said[0]
+    assert "events DriftFound" in said[1] and "events DriftReverted" in said[2]
     assert not any("missing" in subject for one in report["bindings"] for subject in one["subjects"])
 
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::basis::{Estate, FindingSort};
 use crate::{
-    objects::{ReadObject, outdated, unmet},
+    objects::{DriftReason, ReadObject, outdated, unmet},
     report::model::{AccessFinding, FindingTopic, FindingWeight},
 };
 
@@ -35,15 +35,13 @@ pub fn findings(estate: &Estate<'_>) -> Vec<AccessFinding> {
         instances(estate, object, &mut found);
     }
     for event in &estate.world.core.drift {
-        let is_found = event.reason == "DriftFound";
         let sort = FindingSort {
-            weight: if is_found {
-                FindingWeight::High
-            } else {
-                FindingWeight::Medium
+            weight: match event.reason {
+                DriftReason::Found => FindingWeight::High,
+                DriftReason::Reverted => FindingWeight::Medium,
             },
             topic: FindingTopic::Drift,
-            reason: &event.reason,
+            reason: event.reason.as_str(),
             advice: "Find out in CloudTrail who changed it, and take that permission away.",
         };
         let time = event
