@@ -103,6 +103,27 @@ def test_search_and_filters_leave_what_matches(browser: Browser, example: Path) 
     assert browser.complaints() == []
 
 
+def test_a_limit_that_cannot_be_read_is_seen_and_found(browser: Browser, tmp_path: Path) -> None:
+    objects = manifests("examples/productionapp")
+    limit = next(one for one in objects if one["kind"] == "DelegationLimit")
+    limit["spec"]["ceiling"]["Statement"][0]["Effect"] = "Perhaps"
+    page = tmp_path / "report.html"
+    page.write_text(report("-", stdin=yaml.safe_dump_all(objects)))
+    browser.open(page, 1366)
+
+    def seen() -> bool:
+        return any("unreadable" in row and "Perhaps" in row for row in visible(browser, "#limits ~ details tr[data-k]"))
+
+    assert browser.ask("document.querySelectorAll('details[hidden]').length") == 0
+    assert seen() and "unreadable" in browser.ask("document.body.innerText")
+    for fields in ({"kind": "DelegationLimit"}, {"text": "perhaps"}, {"namespace": "payments"}):
+        choose(browser, **fields)
+        assert seen(), fields
+    choose(browser, text="no such word anywhere")
+    assert not seen()
+    assert browser.complaints() == []
+
+
 def test_what_does_not_match_is_dim_in_the_picture(browser: Browser, example: Path) -> None:
     browser.open(example, 1366)
     count = "document.querySelectorAll('svg.map .dim').length"

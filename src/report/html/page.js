@@ -32,7 +32,7 @@
     }
     for (const { place, own, parts, wasOpen } of places) {
       const left = own.filter((one) => !one.row.hidden);
-      place.hidden = left.length === 0;
+      place.hidden = !all && left.length === 0;
       place.open = all ? wasOpen : left.length > 0;
       const chains = new Set(left.map((one) => one.chain));
       for (const { part, chains: of } of parts) part.classList.toggle('dim', !of.some((chain) => chains.has(chain)));

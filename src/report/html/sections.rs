@@ -173,16 +173,19 @@ fn one_limit(limit: &ReportedLimit, namespaces: &str, page: &mut Markup) {
             .shown(would)
             .raw(" of them.</p>\n");
     }
-    if let Some(why) = &limit.unreadable {
-        page.raw("<p><span class=\"tag refused\">unreadable</span> ")
-            .text(why)
-            .raw("</p>\n");
-    }
     page.raw("<table class=\"cards\"><caption>Its ceiling, and how many accepted grants need each statement</caption>\n<thead><tr>");
     page.raw("<th scope=\"col\">Statement</th><th scope=\"col\">Effect</th><th scope=\"col\">Actions</th>");
     page.raw("<th scope=\"col\">Resources</th><th scope=\"col\">Grants</th></tr></thead>\n<tbody>\n");
     for part in &limit.ceiling {
         ceiling_row(part, namespaces, page);
+    }
+    // A row like any other: what is searched and filtered for is found.
+    if let Some(why) = &limit.unreadable {
+        page.raw("<tr data-k=\"DelegationLimit\"")
+            .attribute("data-n", namespaces)
+            .raw("><th scope=\"row\" data-l=\"Statement\"><span class=\"tag unreadable\">unreadable</span></th><td colspan=\"4\">")
+            .text(why)
+            .raw("</td></tr>\n");
     }
     page.raw("</tbody></table>\n</div></details>\n");
 }
