@@ -29,4 +29,4 @@ pub(crate) mod table;
 pub(crate) mod tests;
 
 pub(crate) use table::{action, condition_key, managing_permissions, prefixes, service};
-pub use table::{date, has_action, has_service, source};
+pub use table::{date, has_action, has_service, source, takes_no_resource};

@@ -155,6 +155,12 @@ pub fn has_action(text: &str) -> bool {
     action(text).is_some()
 }
 
+/// Whether AWS's service reference says of an action such as `ec2:DescribeInstances`, in any case, that it is on no resource that a
+/// policy can name. `false` of an action that it does not have.
+pub fn takes_no_resource(text: &str) -> bool {
+    action(text).is_some_and(Action::takes_no_resource)
+}
+
 /// Whether AWS's service reference has a service by the prefix of its actions, such as `s3`, in any case.
 pub fn has_service(prefix: &str) -> bool {
     TABLE.block(prefix).is_some()

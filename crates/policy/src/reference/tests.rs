@@ -152,6 +152,16 @@ fn an_action_takes_its_resource_types() {
     ] {
         assert!(action(text).unwrap().takes_no_resource(), "{text}");
     }
+    assert!(takes_no_resource("EC2:describeinstances"));
+    for other in [
+        "s3:GetObject",
+        "ec2:NoSuchAction",
+        "nosuchservice:GetObject",
+        "*",
+        "",
+    ] {
+        assert!(!takes_no_resource(other), "{other}");
+    }
 }
 
 #[test]
