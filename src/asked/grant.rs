@@ -8,7 +8,7 @@ use deputy_delegation::{
     model::{Account, Binding, BoundaryMode, LimitEntry, ObjectId, Role},
     naming,
 };
-use deputy_policy::{Candidate, Containment, Document, Effect, Witness, contains, impossible};
+use deputy_policy::{ActionElement, Candidate, Containment, Document, Effect, Witness, contains, impossible};
 
 use super::policy::{identity, statement};
 use crate::objects::AskedWorld;
@@ -190,6 +190,25 @@ impl AskedGrant {
         let identity: Vec<&Document> = self.identity.iter().collect();
         self.request_beyond(&identity, &everything_but(action, resource)?)
     }
+
+    /// A request for one of `actions`, on whatever resource, that a session may make.
+    ///
+    /// # Errors
+    /// Why that is not known.
+    pub fn request_of_any(&self, actions: &[&str]) -> Result<Option<Witness>, String> {
+        let identity: Vec<&Document> = self.identity.iter().collect();
+        self.request_beyond(&identity, &everything_but_any(actions)?)
+    }
+}
+
+/// A policy that allows all but requests for these actions, on whatever resource.
+///
+/// # Errors
+/// When a policy can't name them.
+fn everything_but_any(actions: &[&str]) -> Result<Document, String> {
+    let mut deny = statement(Effect::Deny, "*", "*");
+    deny.action = ActionElement::Action(actions.iter().map(|&action| action.to_owned()).collect());
+    identity(vec![statement(Effect::Allow, "*", "*"), deny])
 }
 
 /// A policy that allows all but these requests.

@@ -8,10 +8,7 @@ use deputy_delegation::{
     naming,
 };
 
-use super::{
-    estate::outcome,
-    model::{GrantOutcome, ReportedBinding, ReportedRole, ReportedSubject},
-};
+use super::model::{GrantOutcome, ReportedBinding, ReportedRole, ReportedSubject};
 use crate::{
     asked::{AskedGrant, binding_words, decision_words, of_grant},
     objects::AskedWorld,
@@ -40,7 +37,7 @@ pub fn role(world: &AskedWorld, id: &RoleId) -> ReportedRole {
                 Decision::Accepted(accepted) => accepted.boundary.as_ref().map(ToString::to_string),
                 Decision::Refused(_) | Decision::Undecided(_) => None,
             };
-            (outcome(&decision), decision_words(&decision), boundary)
+            (GrantOutcome::of(&decision), decision_words(&decision), boundary)
         }
         (_, None) => (
             GrantOutcome::Undecided,
@@ -123,9 +120,9 @@ fn binding(world: &AskedWorld, id: &ObjectId, given: Option<&AskedGrant>) -> Res
         .filter(|_| decided.role.known().is_some());
     reported.account = account.map(|name| name.to_string());
     reported.outcome = match (&*decided.decision, decided.role_decision.as_deref()) {
-        (Decision::Accepted(_), Some(role)) => outcome(role),
+        (Decision::Accepted(_), Some(role)) => GrantOutcome::of(role),
         (Decision::Accepted(_), None) => GrantOutcome::Undecided,
-        (own, _) => outcome(own),
+        (own, _) => GrantOutcome::of(own),
     };
     reported.decision = binding_words(&decided);
     reported.subjects = subjects(world, binding);
@@ -143,7 +140,10 @@ fn federated(world: &AskedWorld, id: &ObjectId) -> Option<ReportedBinding> {
     let decided = index.decide_federated(id);
     let (outcome, decision) = match (&parsed, &decided) {
         (Err(why), _) => (GrantOutcome::Unreadable, why.to_string()),
-        (Ok(_), Some(decided)) => (outcome(&decided.decision), decision_words(&decided.decision)),
+        (Ok(_), Some(decided)) => (
+            GrantOutcome::of(&decided.decision),
+            decision_words(&decided.decision),
+        ),
         (Ok(_), None) => (GrantOutcome::Undecided, "it is being deleted".to_owned()),
     };
     let of = parsed.ok();

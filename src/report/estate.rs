@@ -1,14 +1,17 @@
-//! What there is: accounts, limits, and statements of resource policies.
+//! What there is: accounts and limits.
 
 use deputy_delegation::{
-    Decision, ObjectName,
-    model::{BoundaryMode, Enforcement, Limit, LimitEntry, ObjectId, OwnedStatement},
+    ObjectName,
+    model::{BoundaryMode, Enforcement, Limit, LimitEntry},
 };
 use deputy_index::LimitGrants;
 use deputy_policy::{Document, Effect, Statement};
 
-use super::model::{CeilingPart, GrantOutcome, ReportedAccount, ReportedLimit, ReportedStatement};
-use crate::{asked::decision_words, objects::AskedWorld, policy::words};
+use super::{
+    model::{CeilingPart, ReportedAccount, ReportedLimit},
+    needed::{CeilingNeeds, StatementNeed},
+};
+use crate::{objects::AskedWorld, policy::words};
 
 /// Every AWSAccount, by name.
 pub fn accounts(world: &AskedWorld) -> Vec<ReportedAccount> {
@@ -47,7 +50,10 @@ fn limit(world: &AskedWorld, entry: &LimitEntry) -> ReportedLimit {
     let is_dry_run = entry.enforcement() == Enforcement::DryRun;
     let used = grants.as_ref().filter(|_| !is_dry_run);
     let (ceiling, boundary, unreadable) = match entry {
-        LimitEntry::Valid(limit) => (ceiling(&limit.ceiling, used), boundary(limit), None),
+        LimitEntry::Valid(limit) => {
+            let used = used.map(|used| (used, CeilingNeeds::of(world, limit)));
+            (ceiling(&limit.ceiling, used.as_ref()), boundary(limit), None)
+        }
         LimitEntry::Invalid { error, .. } => (Vec::new(), String::new(), Some(error.clone())),
     };
     let scope = entry.scope();
@@ -81,10 +87,20 @@ fn boundary(limit: &Limit) -> String {
     }
 }
 
-fn ceiling(document: &Document, used: Option<&LimitGrants>) -> Vec<CeilingPart> {
+fn ceiling(document: &Document, used: Option<&(&LimitGrants, CeilingNeeds)>) -> Vec<CeilingPart> {
     let statements = document.statements().iter().enumerate();
     let part = |(index, statement): (usize, &Statement)| {
         let is_allow = statement.effect == Effect::Allow;
+        let used = used.filter(|_| is_allow);
+        let (grants, unknown) = match used.map(|(used, needs)| (used, needs.statement(index, statement))) {
+            None => (None, None),
+            Some((used, StatementNeed::Needed)) => (
+                Some(used.ceiling_use.get(&index).copied().unwrap_or_default()),
+                None,
+            ),
+            Some((_, StatementNeed::Unneeded)) => (Some(0), None),
+            Some((_, StatementNeed::Unknown(why))) => (None, Some(why)),
+        };
         CeilingPart {
             statement: index,
             sid: statement.sid.as_ref().map(ToString::to_string),
@@ -95,54 +111,9 @@ fn ceiling(document: &Document, used: Option<&LimitGrants>) -> Vec<CeilingPart> 
                 .as_ref()
                 .map_or_else(String::new, words::resources),
             has_conditions: !statement.conditions.is_empty(),
-            grants: used
-                .filter(|_| is_allow)
-                .map(|grants| grants.ceiling_use.get(&index).copied().unwrap_or_default()),
+            grants,
+            unknown,
         }
     };
     statements.map(part).collect()
-}
-
-/// What a decision comes to.
-pub fn outcome(decision: &Decision) -> GrantOutcome {
-    match decision {
-        Decision::Accepted(_) => GrantOutcome::Accepted,
-        Decision::Refused(_) => GrantOutcome::Refused,
-        Decision::Undecided(_) => GrantOutcome::Undecided,
-    }
-}
-
-/// An AWSResourcePolicyStatement.
-pub fn statement(world: &AskedWorld, id: &ObjectId) -> Option<ReportedStatement> {
-    let parsed = world.index.statement(id)?.parsed();
-    let decision = world.index.decide_statement(id);
-    let (outcome, decision) = match (&parsed, &decision) {
-        (Err(why), _) => (GrantOutcome::Unreadable, why.to_string()),
-        (Ok(_), Some(decision)) => (outcome(decision), decision_words(decision)),
-        (Ok(_), None) => (GrantOutcome::Undecided, "it is being deleted".to_owned()),
-    };
-    let of = |what: fn(&OwnedStatement) -> String| parsed.as_deref().map_or_else(|_| String::new(), what);
-    let first = |owned: &OwnedStatement| owned.grant.statements().first().cloned();
-    Some(ReportedStatement {
-        namespace: id.namespace.to_string(),
-        name: id.name.to_string(),
-        resource: of(|owned| owned.resource.to_string()),
-        principals: parsed.as_ref().map_or_else(
-            |_| Vec::new(),
-            |owned| owned.principals.iter().map(ToString::to_string).collect(),
-        ),
-        actions: parsed
-            .as_deref()
-            .ok()
-            .and_then(first)
-            .map_or_else(String::new, |statement| words::actions(&statement.action)),
-        resources: parsed
-            .as_deref()
-            .ok()
-            .and_then(first)
-            .and_then(|statement| statement.resource)
-            .map_or_else(String::new, |resource| words::resources(&resource)),
-        outcome,
-        decision,
-    })
 }

@@ -5,6 +5,8 @@ mod estate;
 mod findings;
 mod html;
 mod model;
+mod needed;
+mod statements;
 #[cfg(test)]
 mod tests;
 
@@ -14,13 +16,11 @@ use std::{
 };
 
 use clap::{Args, ValueEnum};
-use deputy_admission::DeputyKind;
-use deputy_delegation::{NamespaceName, ObjectName, model::ObjectId};
 use jiff::Timestamp;
 
 use self::{
     findings::{Estate, findings},
-    model::{AccessReport, FindingWeight, GrantOutcome, REPORT_VERSION, ReportSummary, ReportedStatement},
+    model::{AccessReport, FindingWeight, GrantOutcome, REPORT_VERSION, ReportSummary},
 };
 use crate::{
     asked::grants,
@@ -130,27 +130,13 @@ fn report(
         sources,
         not_looked_at: not_looked_at(world, is_live),
         summary,
-        statements: statements(world),
+        statements: statements::reported(world),
         findings,
         accounts,
         limits,
         roles,
         bindings,
     })
-}
-
-fn statements(world: &AskedWorld) -> Vec<ReportedStatement> {
-    let objects = world.objects.iter();
-    let ids = objects
-        .filter(|object| object.kind == DeputyKind::Statement)
-        .filter_map(|object| {
-            let namespace = NamespaceName::new(object.namespace.clone()?).ok()?;
-            let name = ObjectName::new(object.name.clone()).ok()?;
-            Some(ObjectId { namespace, name })
-        });
-    let mut found: Vec<_> = ids.filter_map(|id| estate::statement(world, &id)).collect();
-    found.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-    found
 }
 
 /// What a report says nothing about: silence is not an all-clear.

@@ -1,5 +1,6 @@
 //! What a report says: a contract (docs/contracts.md). The page and the JSON are made from it alone.
 
+use deputy_delegation::Decision;
 use serde::Serialize;
 
 use crate::asked::MayDo;
@@ -207,9 +208,12 @@ pub struct CeilingPart {
     pub actions: String,
     pub resources: String,
     pub has_conditions: bool,
-    /// In how many accepted grants it is used; absent of a Deny and of a dry run.
+    /// How many accepted grants need it; absent of a Deny, of a dry run, and where that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub grants: Option<usize>,
+    /// Why it is not known whether anything needs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
 }
 
 /// Whether something gives anything.
@@ -223,6 +227,15 @@ pub enum GrantOutcome {
 }
 
 impl GrantOutcome {
+    /// What a decision comes to.
+    pub fn of(decision: &Decision) -> Self {
+        match decision {
+            Decision::Accepted(_) => Self::Accepted,
+            Decision::Refused(_) => Self::Refused,
+            Decision::Undecided(_) => Self::Undecided,
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",

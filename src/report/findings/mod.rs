@@ -4,9 +4,11 @@ mod acceptance;
 mod basis;
 mod escalations;
 mod orphans;
+mod reach;
 mod status;
 mod unused;
 mod wide;
+mod written;
 
 use std::collections::HashMap;
 

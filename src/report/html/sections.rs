@@ -207,10 +207,14 @@ fn ceiling_row(part: &CeilingPart, namespaces: &str, page: &mut Markup) {
         .raw("</td><td class=\"code\" data-l=\"Resources\">")
         .text(&part.resources)
         .raw("</td><td data-l=\"Grants\">");
-    match part.grants {
-        Some(0) => page.raw("<span class=\"tag low\">unused</span>"),
-        Some(count) => page.shown(count),
-        None => page.raw("–"),
+    match (part.grants, &part.unknown) {
+        (Some(0), _) => page.raw("<span class=\"tag low\">unused</span>"),
+        (Some(count), _) => page.shown(count),
+        (None, Some(why)) => page
+            .raw("<span class=\"tag undecided\">not known</span><small>")
+            .text(why)
+            .raw("</small>"),
+        (None, None) => page.raw("–"),
     };
     page.raw("</td></tr>\n");
 }

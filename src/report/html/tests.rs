@@ -35,15 +35,19 @@ fn limits(of: &impl Fn(&str) -> String) -> Vec<ReportedLimit> {
         accepted: 1,
         suspended: 0,
         would_refuse: Some(1),
-        ceiling: vec![CeilingPart {
-            statement: 0,
-            sid: Some(of("Sid")),
-            effect: "Allow",
-            actions: of("s3:*"),
-            resources: of("*"),
-            has_conditions: true,
-            grants: Some(0),
-        }],
+        ceiling: [(Some(0), None), (None, Some(of("w")))]
+            .into_iter()
+            .map(|(grants, unknown)| CeilingPart {
+                statement: 0,
+                sid: Some(of("Sid")),
+                effect: "Allow",
+                actions: of("s3:*"),
+                resources: of("*"),
+                has_conditions: true,
+                grants,
+                unknown,
+            })
+            .collect(),
         unreadable: Some(of("why")),
     }]
 }

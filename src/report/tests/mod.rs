@@ -1,5 +1,8 @@
 //! What is found, in estates that have one thing wrong each.
 
+mod ceilings;
+mod reach;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
