@@ -4,7 +4,10 @@ use deputy_admission::DeputyKind;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
-use super::objects::{ClusterObjects, place};
+use super::{
+    objects::{ClusterObjects, place},
+    orphans::AccountSweep,
+};
 use crate::exit::Failure;
 
 /// Names that are shown of one kind.
@@ -18,6 +21,10 @@ const KINDS: [DeputyKind; 6] = [
     DeputyKind::FederatedBinding,
     DeputyKind::Limit,
 ];
+
+/// How it becomes known.
+const TO_KNOW: &str = "`deputy controller` lists the roles of an account when it is new and every 30 minutes, and says so in its condition \
+                       Swept: mend what that says, wait for it, and uninstall again. An AWSAccount of which nothing is left can be deleted.\n";
 
 /// All that is left.
 #[derive(Debug, Default)]
@@ -38,8 +45,27 @@ impl LeftObjects {
         Ok(Self { found, accounts })
     }
 
+    #[cfg(test)]
+    pub fn of_accounts(accounts: Vec<DynamicObject>) -> Self {
+        let found = Vec::new();
+        Self { found, accounts }
+    }
+
+    #[cfg(test)]
+    pub fn of_objects(kind: DeputyKind, objects: Vec<DynamicObject>) -> Self {
+        Self {
+            found: vec![(kind, objects)],
+            accounts: Vec::new(),
+        }
+    }
+
     pub fn is_nothing(&self) -> bool {
-        self.found.iter().all(|(_, objects)| objects.is_empty()) && self.orphans() == 0
+        self.found.iter().all(|(_, objects)| objects.is_empty()) && self.sweeps().all(|sweep| sweep.is_none())
+    }
+
+    /// Whether every account says how many IAM roles have no object.
+    pub fn is_known(&self) -> bool {
+        self.sweeps().all(|sweep| sweep.is_known())
     }
 
     /// The objects of a kind.
@@ -52,9 +78,19 @@ impl LeftObjects {
         &self.accounts
     }
 
-    /// IAM roles without an object.
+    /// What each account says of IAM roles without an object.
+    pub fn sweeps(&self) -> impl Iterator<Item = AccountSweep> {
+        self.accounts.iter().map(AccountSweep::of)
+    }
+
+    /// IAM roles without an object that are known.
     pub fn orphans(&self) -> u64 {
-        self.accounts.iter().map(orphans_of).sum()
+        self.sweeps().map(|sweep| sweep.count()).sum()
+    }
+
+    /// A line for each account with something to say of them.
+    pub fn lines_of_orphans(&self) -> String {
+        self.sweeps().map(|sweep| sweep.lines()).collect()
     }
 
     /// A line for each kind of which there is something.
@@ -72,12 +108,7 @@ impl LeftObjects {
             let (count, names) = (objects.len(), names(objects));
             text.push_str(&format!("- {count} {name}{}{what}: {names}\n", plural(count)));
         }
-        for account in self.accounts.iter().filter(|account| orphans_of(account) > 0) {
-            let (count, place) = (orphans_of(account), place(account));
-            text.push_str(&format!(
-                "- {count} IAM roles without an object, in AWSAccount {place} (status.orphans)\n"
-            ));
-        }
+        text.push_str(&self.lines_of_orphans());
         text
     }
 
@@ -91,8 +122,18 @@ impl LeftObjects {
              - uninstall.policy=Delete: everything of this is deleted, in AWS first\n\
              Helm calls the release \"uninstalling\" now: first `helm rollback RELEASE REVISION`, with the last revision of `helm history RELEASE`; then \
              `helm upgrade` with the value, and `helm uninstall`.\n\
-             To go all the same, and leave everything as it is: `helm uninstall --no-hooks`\n",
-            self.lines()
+             To go all the same, and leave everything as it is: `helm uninstall --no-hooks`\n{}",
+            self.lines(),
+            if self.is_known() { "" } else { TO_KNOW }
+        )
+    }
+
+    /// Why no policy can be carried out while it is not known what there is.
+    pub fn not_known(&self) -> String {
+        format!(
+            "Deputy is not removed: it is not known whether IAM roles are left in AWS without an object, which nobody would delete or shut:\n{}\
+             Nothing was changed. {TO_KNOW}",
+            self.lines_of_orphans()
         )
     }
 }
@@ -113,11 +154,6 @@ pub fn in_aws(kind: DeputyKind, object: &DynamicObject) -> usize {
         DeputyKind::Statement => usize::from(at("/status/sid").is_some()),
         _ => 0,
     }
-}
-
-fn orphans_of(account: &DynamicObject) -> u64 {
-    let count = account.data.pointer("/status/orphans/count");
-    count.and_then(Value::as_u64).unwrap_or_default()
 }
 
 /// The first names, and how many more there are.
@@ -151,33 +187,41 @@ mod tests {
         serde_json::from_value(whole).unwrap()
     }
 
-    fn left(kind: DeputyKind, objects: Vec<DynamicObject>) -> LeftObjects {
-        LeftObjects {
-            found: vec![(kind, objects)],
-            accounts: Vec::new(),
-        }
+    fn account(name: &str, swept: &str, reason: &str, orphans: &Value) -> DynamicObject {
+        let swept = json!({"type": "Swept", "status": swept, "reason": reason, "message": "it is so"});
+        object(
+            None,
+            name,
+            json!({"status": {"conditions": [swept], "orphans": orphans}}),
+        )
     }
 
     #[test]
-    fn accounts_alone_keep_nobody_unless_a_role_has_no_object() {
-        let mut left = LeftObjects::default();
-        assert!(left.is_nothing());
-        left.accounts = vec![object(
-            None,
-            "production",
-            json!({"status": {"orphans": {"count": 0}}}),
-        )];
-        assert!(left.is_nothing());
-        left.accounts = vec![object(
-            None,
-            "production",
-            json!({"status": {"orphans": {"count": 3}}}),
-        )];
-        assert!(!left.is_nothing());
-        assert_eq!(
-            left.lines(),
-            "- 3 IAM roles without an object, in AWSAccount production (status.orphans)\n"
-        );
+    fn accounts_alone_keep_nobody_unless_a_role_has_no_object_or_may_have_none() {
+        let none = account("production", "True", "UpToDate", &json!({"count": 0}));
+        let three = account("staging", "False", "Orphaned", &json!({"count": 3}));
+        let unknown = account("sandbox", "Unknown", "AccessDenied", &json!({}));
+        let unseen = object(None, "new", json!({}));
+        for (accounts, nothing, known, orphans) in [
+            (vec![], true, true, 0),
+            (vec![none.clone()], true, true, 0),
+            (vec![none.clone(), three.clone()], false, true, 3),
+            (vec![none.clone(), unknown.clone()], false, false, 0),
+            (vec![unseen, none.clone()], false, false, 0),
+            (vec![three, unknown], false, false, 3),
+        ] {
+            let left = LeftObjects::of_accounts(accounts);
+            let is = (left.is_nothing(), left.is_known(), left.orphans());
+            assert_eq!(is, (nothing, known, orphans), "{left:?}");
+            for said in [left.refusal(), left.not_known()] {
+                assert_eq!(
+                    said.contains("its condition Swept is Unknown"),
+                    said.contains("sandbox")
+                );
+                assert!(said.contains("Nothing was changed"), "{said}");
+            }
+            assert_eq!(left.refusal().contains(TO_KNOW), !known);
+        }
     }
 
     #[test]
@@ -186,7 +230,7 @@ mod tests {
             let objects = (0..7)
                 .map(|n| object(Some("payments"), &format!("a{n}"), json!({})))
                 .collect();
-            let left = left(kind, objects);
+            let left = LeftObjects::of_objects(kind, objects);
             assert!(!left.is_nothing(), "{kind:?}");
             let refusal = left.refusal();
             for part in [

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use deputy_admission::DeputyKind;
+use deputy_api::GROUP;
 use kube::{
     Api, Client, ResourceExt as _,
     api::{DeleteParams, DynamicObject, Patch, PatchParams},
@@ -19,6 +20,10 @@ use crate::{
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it is looked whether something is gone, or may be deleted now.
 const LOOK: Duration = Duration::from_secs(1);
+/// What is put back when time is over has this long: less than the 30 s that a pod has after it is told to end.
+const TO_PUT_BACK: Duration = Duration::from_secs(20);
+/// To see what is left, when time is over.
+const TO_LOOK: Duration = Duration::from_secs(5);
 
 /// What the API server says to a change.
 #[derive(Debug)]
@@ -51,6 +56,16 @@ impl ClusterObjects {
         self.allowed
     }
 
+    /// The same objects, with time of its own for what has to be put back however it ended.
+    pub fn to_put_back(&self) -> Self {
+        Self::new(self.client.clone(), TO_PUT_BACK)
+    }
+
+    /// How long is left.
+    pub fn remaining(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
+    }
+
     /// Waits a moment; false when there is no time left.
     pub async fn pause(&self) -> bool {
         let next = Instant::now() + LOOK;
@@ -58,9 +73,14 @@ impl ClusterObjects {
         next < self.deadline
     }
 
-    /// All objects of a kind; none where the cluster does not know the kind.
+    /// All objects of a kind. A cluster that does not know the kind says nothing of what there is in AWS: its definitions may have been
+    /// deleted, and IAM roles stay then.
     pub async fn list(&self, kind: DeputyKind) -> Result<Vec<DynamicObject>, Failure> {
-        Ok(list_objects(&self.client, kind).await?.unwrap_or_default())
+        let listed = tokio::time::timeout(self.remaining().max(TO_LOOK), list_objects(&self.client, kind));
+        match listed.await {
+            Ok(listed) => listed?.ok_or_else(|| not_served(kind)),
+            Err(_) => Err(self.over(&format!("list {}", kind.plural()))),
+        }
     }
 
     /// Merges a change into an object.
@@ -77,7 +97,8 @@ impl ClusterObjects {
         };
         let (api, name, change) = (self.api(kind, object), object.name_any(), Patch::Merge(change));
         let patched = api.patch(&name, &parameters, &change);
-        judged(format!("change {} {}", kind.name(), place(object)), patched).await
+        self.judged(format!("change {} {}", kind.name(), place(object)), patched)
+            .await
     }
 
     /// Asks for the deletion of an object; its finalizer may keep it for a while.
@@ -88,7 +109,44 @@ impl ClusterObjects {
         let (api, name) = (self.api(kind, object), object.name_any());
         let parameters = DeleteParams::default();
         let deleted = api.delete(&name, &parameters);
-        judged(format!("delete {} {}", kind.name(), place(object)), deleted).await
+        self.judged(format!("delete {} {}", kind.name(), place(object)), deleted)
+            .await
+    }
+
+    async fn judged<T>(
+        &self,
+        action: String,
+        request: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<ChangeAnswer, Failure> {
+        let within = CALL_TIMEOUT.min(self.remaining());
+        if within.is_zero() {
+            return Err(self.over(&action));
+        }
+        match tokio::time::timeout(within, request).await {
+            Ok(Ok(_)) => Ok(ChangeAnswer::Done),
+            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(ChangeAnswer::Gone),
+            // Not what the API server says of itself (429, 5xx), nor of rights in Kubernetes, which say so in their own words.
+            Ok(Err(kube::Error::Api(status))) if matches!(status.code, 400 | 403 | 409 | 422) => {
+                Ok(ChangeAnswer::Refused(status.message.clone()))
+            }
+            Ok(Err(error)) => Err(Failure::process(format!("failed to {action}: {error}"))),
+            Err(_) if within < CALL_TIMEOUT => Err(self.over(&action)),
+            Err(_) => {
+                let seconds = CALL_TIMEOUT.as_secs();
+                Err(Failure::process(format!(
+                    "failed to {action}: no answer in {seconds} s"
+                )))
+            }
+        }
+    }
+
+    /// That there is no time left for something.
+    fn over(&self, action: &str) -> Failure {
+        let seconds = self.allowed.as_secs();
+        Failure::process(format!(
+            "in {seconds} s not everything was done; there was no time left to {action}. Deputy is not removed: uninstall again, or give it more \
+             time (uninstall.timeoutSeconds, and --timeout of helm uninstall)"
+        ))
     }
 
     fn api(&self, kind: DeputyKind, object: &DynamicObject) -> Api<DynamicObject> {
@@ -108,23 +166,32 @@ pub fn place(object: &DynamicObject) -> String {
     }
 }
 
-async fn judged<T>(
-    action: String,
-    request: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<ChangeAnswer, Failure> {
-    match tokio::time::timeout(CALL_TIMEOUT, request).await {
-        Ok(Ok(_)) => Ok(ChangeAnswer::Done),
-        Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(ChangeAnswer::Gone),
-        // Not what the API server says of itself (429, 5xx), nor of rights in Kubernetes, which say so in their own words.
-        Ok(Err(kube::Error::Api(status))) if matches!(status.code, 400 | 403 | 409 | 422) => {
-            Ok(ChangeAnswer::Refused(status.message.clone()))
-        }
-        Ok(Err(error)) => Err(Failure::process(format!("failed to {action}: {error}"))),
-        Err(_) => {
-            let seconds = CALL_TIMEOUT.as_secs();
-            Err(Failure::process(format!(
-                "failed to {action}: no answer in {seconds} s"
-            )))
-        }
-    }
+fn not_served(kind: DeputyKind) -> Failure {
+    let plural = kind.plural();
+    Failure::process(format!(
+        "the API server knows no {plural}.{GROUP}, so what Deputy has in AWS is not known, and Deputy is not removed. Bring the definitions and \
+         their objects back (`deputy crds`), or look in AWS yourself, and go all the same: `helm uninstall --no-hooks`"
+    ))
+}
+
+/// What a condition says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaidCondition<'a> {
+    pub status: &'a str,
+    pub reason: &'a str,
+    pub message: &'a str,
+}
+
+/// A condition of an object.
+pub fn condition<'a>(object: &'a DynamicObject, kind: &str) -> Option<SaidCondition<'a>> {
+    let conditions = object.data.pointer("/status/conditions")?.as_array()?;
+    let found = conditions
+        .iter()
+        .find(|c| c.get("type").and_then(Value::as_str) == Some(kind))?;
+    let text = |field: &str| found.get(field).and_then(Value::as_str).unwrap_or_default();
+    Some(SaidCondition {
+        status: text("status"),
+        reason: text("reason"),
+        message: text("message"),
+    })
 }

@@ -3,6 +3,7 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -17,6 +18,7 @@ from .test_retain import effects, in_aws, tags
 
 ACCOUNT_PATH = f"{API}/awsaccounts/{ACCOUNT}"
 ACCEPT = "deputy.dev/accept-removing-orphans"
+FORMER = "deputy.dev/uninstall-former-accept-removing-orphans"
 # More than are deleted at once, unless somebody says so.
 ROLES = 14
 JOB = "deputy-uninstall"
@@ -29,8 +31,8 @@ def apart(tmp_path_factory) -> Iterator[Scenario]:
         yield whole
 
 
-def uninstall(scenario: Scenario, policy: str, seconds: int = 120) -> subprocess.CompletedProcess:
-    """Runs what the hook of the chart runs, by its ServiceAccount."""
+def command(scenario: Scenario, policy: str, seconds: int) -> dict:
+    """What the hook of the chart runs, by its ServiceAccount."""
     values = {"injection": {"node": {"enabled": True}}, "uninstall": {"policy": policy, "timeoutSeconds": seconds}}
     scenario.deputy.install(values)
     container = scenario.deputy.rendered.pod_spec(JOB)["containers"][0]
@@ -38,15 +40,38 @@ def uninstall(scenario: Scenario, policy: str, seconds: int = 120) -> subprocess
     env = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "DEPUTY_", "KUBE"))}
     env |= {e["name"]: e["value"] for e in container["env"]}
     env["KUBECONFIG"] = str(scenario.cluster.kubeconfig_for_service_account(NAMESPACE, account))
-    program = [scenario.deputy.program, *container["args"]]
-    return subprocess.run(program, env=env, capture_output=True, text=True, timeout=seconds + 60, check=False)
+    return {"args": [scenario.deputy.program, *container["args"]], "env": env, "text": True}
+
+
+def uninstall(scenario: Scenario, policy: str, seconds: int = 120) -> subprocess.CompletedProcess:
+    return subprocess.run(**command(scenario, policy, seconds), capture_output=True, timeout=seconds + 60, check=False)
+
+
+@contextmanager
+def running(scenario: Scenario, policy: str) -> Iterator[subprocess.Popen]:
+    process = subprocess.Popen(**command(scenario, policy, 120), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait(10)
 
 
 def left(scenario: Scenario, plural: str) -> list[str]:
     return [found["metadata"]["name"] for found in scenario.admin.get(f"{API}/{plural}")["items"]]
 
 
+def annotations(scenario: Scenario) -> dict[str, str]:
+    return scenario.admin.get(ACCOUNT_PATH)["metadata"].get("annotations", {})
+
+
+def say(scenario: Scenario, status: dict) -> None:
+    """Has the status of the account say something else, as it is by now; `deputy controller` does not put it right before its next round."""
+    scenario.admin.patch(f"{ACCOUNT_PATH}/status", {"status": status})
+
+
 def test_nothing_that_is_left_is_no_reason_to_stay(apart):
+    apart.wait(ACCOUNT_PATH, "Swept", "True", timeout=60)
     done = uninstall(apart, "Refuse")
     assert (done.returncode, done.stderr) == (0, ""), done
     assert "nothing in AWS" in done.stdout
@@ -75,6 +100,67 @@ def test_whoever_has_something_left_is_told_what_and_nothing_changes(apart):
     assert {verb for verb, _ in rights} == {"list"}, "whoever refuses may change nothing"
     team.leave()
     wait_until(lambda: not apart.roles_in_aws(), "no role", 30)
+
+
+@pytest.mark.parametrize("policy", ["Refuse", "Retain", "Delete"])
+def test_what_is_not_known_is_no_yes(apart, policy):
+    apart.wait(ACCOUNT_PATH, "Swept", "True", timeout=60)
+    before = apart.admin.get(ACCOUNT_PATH)["status"]
+    unknown = [c | {"status": "Unknown", "reason": "AccessDenied", "message": "iam:ListRoles"} for c in before["conditions"] if c["type"] == "Swept"]
+    others = [c for c in before["conditions"] if c["type"] != "Swept"]
+    for conditions, why in ((others + unknown, "Unknown (AccessDenied): iam:ListRoles"), (others, "AWS has not listed its roles yet")):
+        say(apart, {"conditions": conditions})
+        try:
+            done = uninstall(apart, policy)
+        finally:
+            say(apart, {"conditions": before["conditions"]})
+        assert done.returncode == 1, done
+        for part in (why, "Nothing was changed"):
+            assert part in done.stdout, done.stdout
+    assert annotations(apart).keys() & {FORMER} == set()
+
+
+@pytest.mark.parametrize("policy", ["Retain", "Delete"])
+def test_roles_without_an_object_are_told_before_anything_is_changed(apart, policy):
+    apart.wait(ACCOUNT_PATH, "Swept", "True", timeout=60)
+    team = Team(apart, f"orphaned-{policy.lower()}", roles={"allowRetain": True})
+    team.role("uploader", READ)
+    team.wait_role("uploader")
+    before, accepted = apart.admin.get(team.role_path()), annotations(apart)
+    orphan = {"roleARN": "arn:aws:iam::123456789012:role/deputy/x/y", "object": "AWSRole gone/y", "reason": "its trust could not be closed"}
+    say(apart, {"orphans": {"count": 3, "oldest": [orphan | {"since": "2026-01-01T00:00:00Z"}]}})
+    mark = apart.aws.recorder.mark()
+    try:
+        done = uninstall(apart, policy)
+    finally:
+        say(apart, {"orphans": None})
+    assert done.returncode == 1, done
+    for part in ("3 IAM roles without an object", "AWSRole gone/y: its trust could not be closed", "Nothing was changed"):
+        assert part in done.stdout, done.stdout
+    after = apart.admin.get(team.role_path())
+    assert after["metadata"]["generation"] == before["metadata"]["generation"] and annotations(apart) == accepted
+    assert apart.writes(mark) == []
+    team.leave()
+    wait_until(lambda: not apart.roles_in_aws(), "no role", 30)
+
+
+def test_a_role_of_a_cluster_role_that_may_not_stay_is_no_yes(apart):
+    """The webhook lets a few grants be suspended, with a warning: that is no proof that they stay."""
+    for name in ("letting", "strict"):
+        Team(apart, name, True, True, (reads(name),), roles={"allowRetain": name == "letting"})
+    apart.create(cluster_role("keeper", ["letting", "strict"]))
+    for name in ("letting", "strict"):
+        apart.create(bound(name, "keeper"))
+    wait_until(lambda: len(apart.roles_in_aws()) == 2, "both roles", 30)
+    path, mark = f"{API}/clusterawsroles/keeper", apart.aws.recorder.mark()
+    done = uninstall(apart, "Retain")
+    assert done.returncode == 1, done
+    for part in ("1 of 1 objects", "ClusterAWSRole keeper: in namespace strict", "DelegationLimit strict", "Nothing was changed"):
+        assert part in done.stdout, done.stdout
+    assert apart.admin.get(path)["spec"].get("deletionPolicy", "Delete") == "Delete"
+    assert apart.writes(mark) == [] and len(apart.roles_in_aws()) == 2
+    assert uninstall(apart, "Delete", 180).returncode == 0
+    assert apart.roles_in_aws() == [] and apart.policies_in_aws() == []
 
 
 def test_roles_stay_shut_where_every_limit_lets_them(apart):
@@ -130,12 +216,56 @@ def test_everything_goes_in_aws_first(apart):
 def test_it_ends_in_time_and_says_what_is_not_gone(apart):
     team = Team(apart, "stuck")
     team.role("uploader", READ)
+    apart.admin.patch(ACCOUNT_PATH, {"metadata": {"annotations": {ACCEPT: "2"}}})
     apart.deputy.processes["controller"].stop()
     done = uninstall(apart, "Delete", 10)
     assert done.returncode == 3, done
+    found = annotations(apart)
+    assert found[ACCEPT] == "2" and FORMER not in found, "what was accepted is so no more, however it ended"
     for part in ("in 10 s not everything was gone", "- 1 AWSRole (IAM roles in AWS: 1): stuck/uploader", "Deputy is not removed"):
         assert part in done.stderr, done.stderr
     apart.deputy.start_process("controller")
     apart.wait_gone(team.role_path(), timeout=60)
     assert uninstall(apart, "Delete").returncode == 0
     assert apart.roles_in_aws() == [] and apart.policies_in_aws() == []
+
+
+def test_what_an_interrupted_run_left_is_put_back_by_the_next_one(apart):
+    apart.admin.patch(ACCOUNT_PATH, {"metadata": {"annotations": {ACCEPT: "1000000", FORMER: "2"}}})
+    told = uninstall(apart, "Refuse")
+    assert told.returncode == 3, told
+    for part in (f"AWSAccount {ACCOUNT} still has {ACCEPT}", f"--overwrite {ACCEPT}=2 {FORMER}-"):
+        assert part in told.stderr, told.stderr
+    assert annotations(apart)[ACCEPT] == "1000000", "whoever refuses changes nothing"
+    assert uninstall(apart, "Delete").returncode == 0
+    found = annotations(apart)
+    assert found[ACCEPT] == "2" and FORMER not in found
+
+
+def test_who_is_told_to_end_puts_back_what_was_accepted(apart):
+    team = Team(apart, "ended")
+    team.role("uploader", READ)
+    team.wait_role("uploader")
+    apart.admin.patch(ACCOUNT_PATH, {"metadata": {"annotations": {ACCEPT: "2"}}})
+    apart.deputy.processes["controller"].stop()
+    with running(apart, "Delete") as process:
+        wait_until(lambda: FORMER in annotations(apart), "everything is accepted", 30)
+        process.terminate()
+        stderr = process.communicate(timeout=30)[1]
+    assert process.returncode == 3 and "told to end" in stderr, stderr
+    found = annotations(apart)
+    assert found[ACCEPT] == "2" and FORMER not in found
+    apart.deputy.start_process("controller")
+    apart.wait_gone(team.role_path(), timeout=60)
+    assert uninstall(apart, "Delete").returncode == 0
+
+
+def test_a_limit_has_no_time_to_go_where_its_boundary_policy_has_none(apart):
+    team = Team(apart, "short")
+    team.wait_limit()
+    done = uninstall(apart, "Delete", 20)
+    assert done.returncode == 3, done
+    assert "in 20 s not everything was gone. The limits are there still" in done.stderr, done.stderr
+    assert left(apart, "delegationlimits") == [team.name], "the next run sees it"
+    assert uninstall(apart, "Delete").returncode == 0
+    assert apart.policies_in_aws() == []
