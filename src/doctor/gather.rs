@@ -20,6 +20,8 @@ use super::{
 
 /// How long one call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the dry run may take: the API server waits for the webhook meanwhile.
+const TRIAL_TIMEOUT: Duration = Duration::from_secs(20);
 /// Objects of a page.
 const PAGE: u32 = 500;
 /// Pages of a kind; of pods there may be more than anybody waits for.
@@ -104,7 +106,7 @@ impl Gathering {
             endpoint_slices: self.list(&slices, Some(&namespace)).await,
             agents: self.agents().await,
             trial,
-            metadata_service: None,
+            metadata_service: BTreeMap::new(),
             namespace,
         }
     }
@@ -195,27 +197,29 @@ impl Gathering {
             dry_run: true,
             field_manager: Some("deputy-doctor".to_owned()),
         };
-        let answer = tokio::time::timeout(CALL_TIMEOUT * 2, api.create(&parameters, &object)).await;
+        let answer = tokio::time::timeout(TRIAL_TIMEOUT, api.create(&parameters, &object)).await;
         match answer {
-            Err(_) => Err(late()),
+            Err(_) => Err(late(TRIAL_TIMEOUT)),
             Ok(Ok(_)) => Ok(TrialAnswer::Taken),
             Ok(Err(error)) => judged(&error),
         }
     }
 }
 
-/// What the API server's refusal says of the webhook.
+/// What the API server's refusal says of Deputy's webhook. All that others say (another webhook, a policy, the schema, the API server
+/// itself) leaves open what Deputy's would have said.
 fn judged(error: &kube::Error) -> Sight<TrialAnswer> {
     match error {
         kube::Error::Api(status) => {
             let message = status.message.as_str();
-            if message.contains("\"objects.deputy.dev\" denied the request") {
-                return Ok(TrialAnswer::Refused);
-            }
-            match status.code {
-                // That one may not create roles here says nothing of the webhook; neither does an API server that is busy.
-                401 | 403 | 404 | 429 => Err(message.to_owned()),
-                _ => Ok(TrialAnswer::Failed(message.to_owned())),
+            if message.starts_with("admission webhook \"objects.deputy.dev\" denied the request") {
+                Ok(TrialAnswer::Refused)
+            } else if message
+                .starts_with("Internal error occurred: failed calling webhook \"objects.deputy.dev\": ")
+            {
+                Ok(TrialAnswer::Failed(message.to_owned()))
+            } else {
+                Err(message.to_owned())
             }
         }
         other => Err(other.to_string()),
@@ -255,6 +259,7 @@ async fn get(client: &Client, kind: &'static str, namespace: &str, name: &str) -
         _ => return Err(format!("{kind} is not looked at")),
     };
     let resource = resource(version, kind, plural);
+    let (namespace, name) = name.split_once('/').unwrap_or((namespace, name));
     let api: Api<DynamicObject> = match is_namespaced {
         true => Api::namespaced_with(client.clone(), namespace, &resource),
         false => Api::all_with(client.clone(), &resource),
@@ -287,11 +292,11 @@ fn resource(api_version: &str, kind: &str, plural: &str) -> ApiResource {
 async fn within<T>(work: impl Future<Output = Sight<T>>) -> Sight<T> {
     tokio::time::timeout(CALL_TIMEOUT, work)
         .await
-        .unwrap_or_else(|_| Err(late()))
+        .unwrap_or_else(|_| Err(late(CALL_TIMEOUT)))
 }
 
-fn late() -> String {
-    format!("no answer in {} s", CALL_TIMEOUT.as_secs())
+fn late(timeout: Duration) -> String {
+    format!("no answer in {} s", timeout.as_secs())
 }
 
 #[cfg(test)]
@@ -304,24 +309,55 @@ mod tests {
     }
 
     #[test]
-    fn only_the_webhooks_own_refusal_is_one() {
+    fn only_what_deputys_own_webhook_says_is_of_it() {
         let denied = "admission webhook \"objects.deputy.dev\" denied the request: AWSRole a/b is refused";
-        assert_eq!(judged(&api_error(403, denied)), Ok(TrialAnswer::Refused));
-        assert_eq!(judged(&api_error(400, denied)), Ok(TrialAnswer::Refused));
-        let may_not = "awsroles.deputy.dev is forbidden: User \"x\" cannot create resource";
-        assert_eq!(judged(&api_error(403, may_not)), Err(may_not.to_owned()));
+        for code in [400, 403, 422] {
+            assert_eq!(judged(&api_error(code, denied)), Ok(TrialAnswer::Refused));
+        }
         let down =
             "Internal error occurred: failed calling webhook \"objects.deputy.dev\": connection refused";
-        assert_eq!(
-            judged(&api_error(500, down)),
-            Ok(TrialAnswer::Failed(down.to_owned()))
-        );
-        assert!(
-            judged(&api_error(
-                404,
-                "the server could not find the requested resource"
-            ))
-            .is_err()
-        );
+        let failed = Ok(TrialAnswer::Failed(down.to_owned()));
+        assert_eq!(judged(&api_error(500, down)), failed);
+        for (code, others) in [
+            (401, "Unauthorized"),
+            (
+                403,
+                "awsroles.deputy.dev is forbidden: User \"x\" cannot create resource",
+            ),
+            (404, "the server could not find the requested resource"),
+            (409, "the operation can't be done: please try again"),
+            (429, "too many requests"),
+            (
+                500,
+                "Internal error occurred: failed calling webhook \"kyverno.example.com\": connection refused",
+            ),
+            (500, "Internal error occurred: etcdserver: request timed out"),
+            (
+                403,
+                "admission webhook \"other.example.com\" denied the request: no labels",
+            ),
+            (
+                400,
+                "admission webhook \"other.example.com\" does not support dry run",
+            ),
+            (
+                403,
+                "admission webhook \"other.example.com\" denied the request: as if admission webhook \"objects.deputy.dev\" denied the request",
+            ),
+            (
+                422,
+                "ValidatingAdmissionPolicy 'labels' with binding 'labels' denied request: no labels",
+            ),
+            (
+                422,
+                "AWSRole.deputy.dev \"deputy-doctor\" is invalid: spec.more: Required value",
+            ),
+            (
+                504,
+                "Timeout: request did not complete within the allotted duration",
+            ),
+        ] {
+            assert_eq!(judged(&api_error(code, others)), Err(others.to_owned()), "{code}");
+        }
     }
 }

@@ -69,7 +69,7 @@ pub fn run(arguments: &DoctorArguments) -> CommandResult {
     })?;
     let mut snapshot = snapshot?;
     if arguments.in_cluster {
-        snapshot.metadata_service = Some(metadata_probe::ask());
+        snapshot.metadata_service = metadata_probe::ask();
     }
     answer(arguments.format, &snapshot, &judge(&snapshot, &arguments.skip))
 }

@@ -19,7 +19,12 @@ pub const POLICIES: [&str; 4] = [
     "deputy-statement-finalizer",
 ];
 
-/// An object by kind and name. Those with a namespace are of the release's.
+/// The API for people, which is there where somebody asked for it (`people.enabled`).
+pub const PEOPLE_SERVICE: &str = "v1alpha1.credentials.deputy.dev";
+/// Role and binding by which the broker knows the API server that hands on what people ask.
+pub const PEOPLE_ROLE: &str = "kube-system/deputy-broker";
+
+/// An object by kind and name. Those with a namespace are of the release's, or of the one before a slash.
 pub type SeenName = (&'static str, String);
 
 /// When an API server answered, by its clock and by this one's.
@@ -38,7 +43,7 @@ pub enum TrialAnswer {
     Refused,
     /// It would have been stored.
     Taken,
-    /// The API server could not ask, or refused it for another reason.
+    /// The API server asked it, and got no answer.
     Failed(String),
 }
 
@@ -78,8 +83,8 @@ pub struct DoctorSnapshot {
     pub endpoint_slices: Sight<Vec<Value>>,
     pub agents: Sight<SeenAgents>,
     pub trial: Sight<TrialAnswer>,
-    /// None where it was not asked for.
-    pub metadata_service: Option<Sight<MetadataAnswer>>,
+    /// By its addresses; none where it was not asked for.
+    pub metadata_service: BTreeMap<&'static str, Sight<MetadataAnswer>>,
 }
 
 impl DoctorSnapshot {
@@ -106,7 +111,9 @@ pub fn looked_at(definitions: &[String]) -> Vec<SeenName> {
     let mut all = own("ValidatingWebhookConfiguration", &["deputy"]);
     all.extend(own("MutatingWebhookConfiguration", &["deputy"]));
     all.extend(own("ConfigMap", &["deputy-broker-bundle", "deputy-cluster"]));
-    all.extend(own("APIService", &["v1alpha1.credentials.deputy.dev"]));
+    all.extend(own("APIService", &[PEOPLE_SERVICE]));
+    all.extend(own("Role", &[PEOPLE_ROLE]));
+    all.extend(own("RoleBinding", &[PEOPLE_ROLE]));
     for kind in [
         "Deployment",
         "ClusterRole",

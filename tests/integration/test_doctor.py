@@ -10,6 +10,7 @@ import yaml
 
 from rig.deputy import NAMESPACE
 from rig.kube_render import CHART
+from rig.proc import wait_until
 from rig.tools import binary, cargo_binary
 
 from .scenario import ACCOUNT, API
@@ -22,7 +23,13 @@ SLICES = f"/apis/discovery.k8s.io/v1/namespaces/{NAMESPACE}/endpointslices"
 def _say_ready(scenario, name: str, count: int) -> None:
     """What a controller of Deployments would write."""
     status = {"replicas": count, "readyReplicas": count, "updatedReplicas": count, "availableReplicas": count}
-    scenario.admin.patch(f"{DEPLOYMENTS}/{name}/status", {"status": status})
+    generation = scenario.admin.get(f"{DEPLOYMENTS}/{name}")["metadata"]["generation"]
+    scenario.admin.patch(f"{DEPLOYMENTS}/{name}/status", {"status": {"observedGeneration": generation, **status}})
+
+
+def _knows_quotas(scenario) -> bool:
+    quotas = scenario.admin.get(f"{API}/awsaccounts/{ACCOUNT}")["status"].get("quotas", {})
+    return {"roles", "policies"} <= quotas.keys()
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +37,7 @@ def whole(scenario):
     """The install with what a cluster that has nodes has besides: Deployments that are ready, and somebody behind the Services."""
     for identity in ("IssuerReady", "ProvisionerReady", "BoundaryWriterReady", "FederationReady"):
         scenario.wait(f"{API}/awsaccounts/{ACCOUNT}", identity, "True")
+    wait_until(lambda: _knows_quotas(scenario), "the quotas of the account")
     workloads = scenario.deputy.rendered.workloads.values()
     deployments = [one for one in workloads if one["kind"] == "Deployment"]
     for deployment in deployments:

@@ -8,7 +8,7 @@ use super::webhooks::bundles;
 use crate::doctor::{
     finding::{CheckOutcome, DoctorFinding},
     look::{of_object, text},
-    snapshot::DoctorSnapshot,
+    snapshot::{DoctorSnapshot, PEOPLE_SERVICE},
 };
 
 /// The next authority of the webhook is published after two thirds of a year, and the broker's twenty months before it signs: one that
@@ -18,9 +18,10 @@ const NEAR: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let mut found = Vec::new();
     for (title, bundle) in bundles(snapshot) {
-        match STANDARD.decode(bundle.as_bytes()) {
-            Ok(pem) => found.extend(of_bundle(&title, &pem, snapshot.now)),
-            Err(_) => found.push(unreadable(&title)),
+        match bundle.map(|bundle| STANDARD.decode(bundle.as_bytes())) {
+            Err(why) => found.push(DoctorFinding::unknown(&title, &why)),
+            Ok(Ok(pem)) => found.extend(of_bundle(&title, &pem, snapshot.now)),
+            Ok(Err(_)) => found.push(unreadable(&title)),
         }
     }
     let title = "ConfigMap deputy-broker-bundle";
@@ -39,7 +40,7 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
             pem => of_bundle(title, pem.as_bytes(), snapshot.now),
         },
     ));
-    let service = "v1alpha1.credentials.deputy.dev";
+    let service = PEOPLE_SERVICE;
     match snapshot.object("APIService", service) {
         // The API for people is served where somebody asked for it.
         Ok(None) => {}

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::doctor::{
-    finding::{CheckOutcome, DoctorFinding},
+    finding::{CheckOutcome, DoctorFinding, FindingSeverity},
     look::{list, name, text},
     snapshot::DoctorSnapshot,
 };
@@ -48,6 +48,12 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
                 ("False", _) if is_of_identity || kind == "Ready" => {
                     found.push(DoctorFinding::error(&title, message, fix(reason)));
                 }
+                ("Unknown", _) if is_of_identity || kind == "Ready" => found.push(DoctorFinding::of(
+                    FindingSeverity::Unknown,
+                    &title,
+                    message,
+                    fix(reason),
+                )),
                 _ => found.push(DoctorFinding::warning(&title, message, fix(reason))),
             }
             let observed = one.get("observedGeneration").and_then(Value::as_i64);
@@ -68,9 +74,18 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
 pub fn endpoints(snapshot: &DoctorSnapshot) -> CheckOutcome {
     of_accounts(snapshot, |account, found| {
         let title = format!("AWSAccount {}", name(account));
-        let unlike_true = list(account, "/status/conditions")
-            .iter()
-            .filter(|one| text(one, "/status") != "True");
+        let conditions = list(account, "/status/conditions");
+        for (kind, process) in IDENTITIES {
+            if !conditions.iter().any(|one| text(one, "/type") == kind) {
+                found.push(DoctorFinding::of(
+                    FindingSeverity::Unknown,
+                    &title,
+                    format!("it has no condition {kind}: whether AWS answers deputy {process} is not known"),
+                    format!("see whether the Deployment deputy-{process} runs, and what it logs"),
+                ));
+            }
+        }
+        let unlike_true = conditions.iter().filter(|one| text(one, "/status") != "True");
         for one in unlike_true.filter(|one| OF_THE_WAY.contains(&text(one, "/reason"))) {
             let kind = text(one, "/type");
             let which = match kind {

@@ -6,17 +6,25 @@ use crate::doctor::{
 };
 
 pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
-    let object = "169.254.169.254";
-    let how = match &snapshot.metadata_service {
-        None => return CheckOutcome::Skipped("asked from a pod alone, with --in-cluster"),
-        Some(Err(why)) => return CheckOutcome::Looked(vec![DoctorFinding::unknown(object, why)]),
-        Some(Ok(MetadataAnswer::Closed)) => return CheckOutcome::Looked(Vec::new()),
-        Some(Ok(MetadataAnswer::Token)) => "it gives this pod a token",
-        Some(Ok(MetadataAnswer::Open)) => "it answers this pod without a token",
-    };
-    CheckOutcome::Looked(vec![DoctorFinding::warning(
-        object,
-        format!("{how}: whatever runs in such a pod may have the identity of its node, beside all limits"),
-        "set the hop limit of the nodes' metadata options to 1 and require tokens, or let a NetworkPolicy keep pods from it",
-    )])
+    if snapshot.metadata_service.is_empty() {
+        return CheckOutcome::Skipped("asked from a pod alone, with --in-cluster");
+    }
+    let mut found = Vec::new();
+    for (address, answer) in &snapshot.metadata_service {
+        let how = match answer {
+            Err(why) => {
+                found.push(DoctorFinding::unknown(address, why));
+                continue;
+            }
+            Ok(MetadataAnswer::Closed) => continue,
+            Ok(MetadataAnswer::Token) => "it gives this pod a token",
+            Ok(MetadataAnswer::Open) => "it answers this pod without a token",
+        };
+        found.push(DoctorFinding::warning(
+            address,
+            format!("{how}: whatever runs in such a pod may have the identity of its node, beside all limits"),
+            "set the hop limit of the nodes' metadata options to 1 and require tokens, or let a NetworkPolicy keep pods from it",
+        ));
+    }
+    CheckOutcome::Looked(found)
 }

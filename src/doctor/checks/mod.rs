@@ -1,6 +1,7 @@
 //! The checks: functions of a snapshot.
 
 mod certificates;
+mod chart_rights;
 mod clock;
 mod definitions;
 mod identities;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::doctor::{
-    finding::{CheckOutcome, DoctorFinding},
+    finding::{CheckOutcome, DoctorFinding, FindingSeverity},
     look::{list, of_object, text},
     snapshot::{DoctorSnapshot, PROCESSES},
 };
@@ -43,6 +43,20 @@ fn of_deployment(process: &str, object: &Value) -> Vec<DoctorFinding> {
         )];
     }
     let mut found = Vec::new();
+    let (generation, observed) = (
+        number("/metadata/generation"),
+        number("/status/observedGeneration"),
+    );
+    if observed < generation {
+        let of = observed.map_or_else(|| "none".to_owned(), |observed| observed.to_string());
+        let at = generation.unwrap_or_default();
+        found.push(DoctorFinding::of(
+            FindingSeverity::Unknown,
+            &title,
+            format!("its status is of generation {of}, and it is at {at}: its pods are not known"),
+            "wait a minute; if it stays, see whether the cluster's controller of Deployments runs",
+        ));
+    }
     if ready == 0 {
         found.push(DoctorFinding::error(
             &title,
@@ -56,12 +70,54 @@ fn of_deployment(process: &str, object: &Value) -> Vec<DoctorFinding> {
             fix.clone(),
         ));
     }
-    let updated = number("/status/updatedReplicas").unwrap_or(0);
-    if ready > 0 && updated < wanted {
-        found.push(DoctorFinding::warning(
-            &title,
-            format!("{updated} of its {wanted} pods are of its newest version"),
+    if ready > 0 {
+        found.extend(of_rollout(&title, object, wanted, &fix));
+    }
+    found.extend(of_conditions(&title, object, &fix));
+    found
+}
+
+/// Whether its newest version is the one that runs, as `kubectl rollout status` would have it.
+fn of_rollout(title: &str, object: &Value, wanted: i64, fix: &str) -> Option<DoctorFinding> {
+    let number = |field: &str| {
+        let value = object.pointer(&format!("/status/{field}"));
+        value.and_then(Value::as_i64).unwrap_or(0)
+    };
+    let updated = number("updatedReplicas");
+    let older = number("replicas") - updated;
+    let unavailable = number("unavailableReplicas");
+    let message = if updated < wanted {
+        format!("{updated} of its {wanted} pods are of its newest version")
+    } else if older > 0 {
+        format!("{older} of its pods are of an older version, which is not replaced yet")
+    } else if unavailable > 0 && number("readyReplicas") >= wanted {
+        format!("{unavailable} of its pods are not available")
+    } else {
+        return None;
+    };
+    Some(DoctorFinding::warning(title, message, fix))
+}
+
+/// What the controller of Deployments says does not get on.
+fn of_conditions(title: &str, object: &Value, fix: &str) -> Vec<DoctorFinding> {
+    let mut found = Vec::new();
+    for one in list(object, "/status/conditions") {
+        let what = match (text(one, "/type"), text(one, "/status")) {
+            ("Progressing", "False") => "its newest version does not get to run",
+            ("ReplicaFailure", "True") => "its pods can't be made",
+            _ => continue,
+        };
+        found.push(DoctorFinding::error(
+            title,
+            format!("{what} ({}): {}", text(one, "/reason"), text(one, "/message")),
             fix,
+        ));
+    }
+    if object.pointer("/spec/paused") == Some(&Value::Bool(true)) {
+        found.push(DoctorFinding::warning(
+            title,
+            "it is paused: no further version gets to run",
+            "see `kubectl rollout resume deployment`",
         ));
     }
     found
@@ -92,7 +148,7 @@ fn container<'v>(deployment: &'v Value, process: &str) -> Option<&'v Value> {
     containers.iter().find(|one| text(one, "/name") == process)
 }
 
-/// One version of all.
+/// One version of all, by their templates: whether their pods are of these, `check` says.
 pub fn versions(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let mut found = Vec::new();
     let mut images: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -115,7 +171,7 @@ pub fn versions(snapshot: &DoctorSnapshot) -> CheckOutcome {
             .collect();
         found.push(DoctorFinding::error(
             "Deployments",
-            format!("they run different images: {}", told.join("; ")),
+            format!("they have different images: {}", told.join("; ")),
             "run helm upgrade: one release has one image",
         ));
     }

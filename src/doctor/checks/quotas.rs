@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::doctor::{
-    finding::{CheckOutcome, DoctorFinding},
+    finding::{CheckOutcome, DoctorFinding, FindingSeverity},
     look::{list, name},
     snapshot::DoctorSnapshot,
 };
@@ -40,6 +40,12 @@ fn of_account(account: &Value, found: &mut Vec<DoctorFinding>) {
             value.and_then(Value::as_i64)
         };
         let (Some(used), Some(quota)) = (number("used"), number("quota")) else {
+            found.push(DoctorFinding::of(
+                FindingSeverity::Unknown,
+                &title,
+                format!("it is not known how many {words} it has and may have: status.quotas does not say"),
+                "let deputy controller call iam:GetAccountSummary (`deputy bootstrap aws -f FILE` prints it), and see the condition ProvisionerReady",
+            ));
             continue;
         };
         let message = format!("it has {used} of {quota} {words} that it may have");
@@ -60,7 +66,21 @@ fn of_account(account: &Value, found: &mut Vec<DoctorFinding>) {
     }
 }
 
+/// What nobody has looked at yet may be full.
+fn without_status(title: &str, process: &str) -> DoctorFinding {
+    DoctorFinding::of(
+        FindingSeverity::Unknown,
+        title,
+        format!("it has no status: deputy {process} has not looked at it"),
+        format!("see whether the Deployment deputy-{process} runs, and what it logs"),
+    )
+}
+
 fn of_cluster_role(role: &Value, found: &mut Vec<DoctorFinding>) {
+    if role.get("status").is_none() {
+        let title = format!("ClusterAWSRole {}", name(role));
+        return found.push(without_status(&title, "controller"));
+    }
     let count = list(role, "/status/instances").len();
     if count * 100 >= MAX_INSTANCES * 90 {
         found.push(DoctorFinding::warning(
@@ -72,6 +92,10 @@ fn of_cluster_role(role: &Value, found: &mut Vec<DoctorFinding>) {
 }
 
 fn of_limit(limit: &Value, found: &mut Vec<DoctorFinding>) {
+    if limit.get("status").is_none() {
+        let title = format!("DelegationLimit {}", name(limit));
+        return found.push(without_status(&title, "limits"));
+    }
     for boundary in list(limit, "/status/boundaries") {
         let Some(problem) = boundary.get("problem") else {
             continue;

@@ -4,314 +4,88 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::chart_rights::{GivenRights, RIGHTS, RIGHTS_FOR_PEOPLE};
 use crate::doctor::{
     finding::{CheckOutcome, DoctorFinding},
     look::{list, of_object, text},
-    snapshot::{DoctorSnapshot, PROCESSES},
+    snapshot::{DoctorSnapshot, PEOPLE_ROLE, PEOPLE_SERVICE, PROCESSES},
 };
 
 const FIX: &str = "run helm upgrade: the chart has it";
-
-/// API group, resources or paths, names where it is about some alone, verbs.
-type Rule = (
-    &'static str,
-    &'static [&'static str],
-    &'static [&'static str],
-    &'static [&'static str],
-);
-
-/// The rules of a role.
-struct Rights {
-    /// `ClusterRole`, or `Role` of the release's namespace.
-    kind: &'static str,
-    /// Role, binding and ServiceAccount have this name.
-    process: &'static str,
-    rules: &'static [Rule],
-}
-
-/// What the chart gives without any value set; held against its render by a test.
-const RIGHTS: &[Rights] = &[
-    Rights {
-        kind: "ClusterRole",
-        process: "deputy-broker",
-        rules: &[
-            (
-                "deputy.dev",
-                &[
-                    "awsaccounts",
-                    "delegationlimits",
-                    "awsroles",
-                    "clusterawsroles",
-                    "awsrolebindings",
-                    "awsfederateduserbindings",
-                ],
-                &[],
-                &["list", "watch"],
-            ),
-            (
-                "deputy.dev",
-                &["awsaccounts", "awsrolebindings", "awsfederateduserbindings"],
-                &[],
-                &["get"],
-            ),
-            (
-                "deputy.dev",
-                &[
-                    "awsaccounts/status",
-                    "awsrolebindings/status",
-                    "awsfederateduserbindings/status",
-                ],
-                &[],
-                &["patch"],
-            ),
-            (
-                "",
-                &["/.well-known/openid-configuration", "/openid/v1/jwks"],
-                &[],
-                &["get"],
-            ),
-            ("authentication.k8s.io", &["tokenreviews"], &[], &["create"]),
-            ("", &["pods"], &[], &["list", "watch"]),
-            ("", &["serviceaccounts"], &[], &["list", "watch"]),
-            ("events.k8s.io", &["events"], &[], &["create"]),
-        ],
-    },
-    Rights {
-        kind: "Role",
-        process: "deputy-broker",
-        rules: &[
-            (
-                "",
-                &["secrets"],
-                &["deputy-broker-ca"],
-                &["get", "watch", "update"],
-            ),
-            ("", &["configmaps"], &["deputy-broker-bundle"], &["get", "update"]),
-            ("", &["configmaps"], &["deputy-cluster"], &["get"]),
-        ],
-    },
-    Rights {
-        kind: "ClusterRole",
-        process: "deputy-controller",
-        rules: &[
-            (
-                "deputy.dev",
-                &[
-                    "awsaccounts",
-                    "delegationlimits",
-                    "awsroles",
-                    "clusterawsroles",
-                    "awsrolebindings",
-                    "awsfederateduserbindings",
-                    "awsresourcepolicystatements",
-                ],
-                &[],
-                &["list", "watch"],
-            ),
-            (
-                "deputy.dev",
-                &[
-                    "awsaccounts",
-                    "awsroles",
-                    "clusterawsroles",
-                    "awsrolebindings",
-                    "awsfederateduserbindings",
-                    "awsresourcepolicystatements",
-                ],
-                &[],
-                &["get"],
-            ),
-            (
-                "deputy.dev",
-                &["awsroles", "clusterawsroles", "awsresourcepolicystatements"],
-                &[],
-                &["patch"],
-            ),
-            (
-                "deputy.dev",
-                &[
-                    "awsaccounts/status",
-                    "awsroles/status",
-                    "clusterawsroles/status",
-                    "awsrolebindings/status",
-                    "awsfederateduserbindings/status",
-                    "awsresourcepolicystatements/status",
-                ],
-                &[],
-                &["patch"],
-            ),
-            ("", &["namespaces"], &[], &["get"]),
-            ("events.k8s.io", &["events"], &[], &["create", "patch"]),
-        ],
-    },
-    Rights {
-        kind: "Role",
-        process: "deputy-controller",
-        rules: &[
-            (
-                "coordination.k8s.io",
-                &["leases"],
-                &["deputy-controller"],
-                &["get", "update"],
-            ),
-            ("coordination.k8s.io", &["leases"], &[], &["create"]),
-            ("", &["configmaps"], &["deputy-cluster"], &["get", "update"]),
-        ],
-    },
-    Rights {
-        kind: "ClusterRole",
-        process: "deputy-limits",
-        rules: &[
-            (
-                "deputy.dev",
-                &[
-                    "awsaccounts",
-                    "delegationlimits",
-                    "awsroles",
-                    "clusterawsroles",
-                    "awsrolebindings",
-                    "awsfederateduserbindings",
-                    "awsresourcepolicystatements",
-                ],
-                &[],
-                &["list", "watch"],
-            ),
-            ("deputy.dev", &["delegationlimits", "awsaccounts"], &[], &["get"]),
-            (
-                "deputy.dev",
-                &["delegationlimits/status", "awsaccounts/status"],
-                &[],
-                &["patch"],
-            ),
-            (
-                "deputy.dev",
-                &["namespacelimits"],
-                &[],
-                &["list", "create", "patch", "delete"],
-            ),
-            ("", &["namespaces"], &[], &["list", "watch"]),
-            ("", &["namespaces"], &["kube-system"], &["get"]),
-            ("events.k8s.io", &["events"], &[], &["create", "patch"]),
-        ],
-    },
-    Rights {
-        kind: "Role",
-        process: "deputy-limits",
-        rules: &[
-            (
-                "coordination.k8s.io",
-                &["leases"],
-                &["deputy-limits"],
-                &["get", "update"],
-            ),
-            ("coordination.k8s.io", &["leases"], &[], &["create"]),
-            ("", &["configmaps"], &["deputy-cluster"], &["get"]),
-        ],
-    },
-    Rights {
-        kind: "ClusterRole",
-        process: "deputy-webhook",
-        rules: &[
-            (
-                "deputy.dev",
-                &[
-                    "awsaccounts",
-                    "delegationlimits",
-                    "awsroles",
-                    "clusterawsroles",
-                    "awsrolebindings",
-                    "awsfederateduserbindings",
-                    "awsresourcepolicystatements",
-                ],
-                &[],
-                &["list", "watch"],
-            ),
-            (
-                "",
-                &["namespaces", "serviceaccounts"],
-                &[],
-                &["get", "list", "watch"],
-            ),
-            (
-                "admissionregistration.k8s.io",
-                &["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
-                &["deputy"],
-                &["get", "watch", "patch"],
-            ),
-            ("events.k8s.io", &["events"], &[], &["create"]),
-        ],
-    },
-    Rights {
-        kind: "Role",
-        process: "deputy-webhook",
-        rules: &[
-            (
-                "",
-                &["secrets"],
-                &["deputy-webhook-ca"],
-                &["get", "watch", "update"],
-            ),
-            ("", &["configmaps"], &["deputy-broker-bundle"], &["get", "watch"]),
-            ("", &["configmaps"], &["deputy-cluster"], &["get"]),
-            ("", &["services"], &["deputy-broker"], &["get"]),
-        ],
-    },
-];
 
 /// One right: group, resource or path, name or all, verb.
 type Right = (String, String, Option<String>, String);
 
 pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let mut found = Vec::new();
-    for rights in RIGHTS {
-        let title = format!("{} {}", rights.kind, rights.process);
-        found.extend(of_object(snapshot, rights.kind, rights.process, FIX, |object| {
-            let given = rights_of(list(object, "/rules"));
-            let missing: Vec<String> = expected(rights)
-                .iter()
-                .filter(|right| !covers(&given, right))
-                .map(words)
-                .collect();
-            match missing.is_empty() {
-                true => Vec::new(),
-                false => vec![DoctorFinding::error(
-                    &title,
-                    format!("it lacks {}", missing.join(", ")),
-                    FIX,
-                )],
-            }
-        }));
-    }
+    let mut all: Vec<&GivenRights> = RIGHTS.iter().collect();
+    let mut bindings = Vec::new();
     for process in PROCESSES {
         let name = format!("deputy-{process}");
-        for (kind, role) in [("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role")] {
-            found.extend(of_object(snapshot, kind, &name, FIX, |object| {
-                let is_of = list(object, "/subjects").iter().any(|subject| {
-                    (
-                        text(subject, "/kind"),
-                        text(subject, "/name"),
-                        text(subject, "/namespace"),
-                    ) == ("ServiceAccount", name.as_str(), snapshot.namespace.as_str())
-                });
-                let to = (text(object, "/roleRef/kind"), text(object, "/roleRef/name"));
-                match is_of && to == (role, name.as_str()) {
-                    true => Vec::new(),
-                    false => vec![DoctorFinding::error(
-                        &format!("{kind} {name}"),
-                        format!(
-                            "it does not give {role} {name} to ServiceAccount {}/{name}",
-                            snapshot.namespace
-                        ),
-                        FIX,
-                    )],
-                }
-            }));
+        bindings.push(("ClusterRoleBinding", name.clone()));
+        bindings.push(("RoleBinding", name));
+    }
+    match snapshot.object("APIService", PEOPLE_SERVICE) {
+        Ok(None) => {}
+        Ok(Some(_)) => {
+            all.extend(RIGHTS_FOR_PEOPLE);
+            bindings.push(("RoleBinding", PEOPLE_ROLE.to_owned()));
         }
+        Err(why) => found.push(DoctorFinding::unknown(
+            &format!("APIService {PEOPLE_SERVICE}"),
+            why,
+        )),
+    }
+    for rights in all {
+        found.extend(of_object(snapshot, rights.kind, rights.name, FIX, |object| {
+            of_role(rights, object)
+        }));
+    }
+    for (kind, name) in bindings {
+        found.extend(of_object(snapshot, kind, &name, FIX, |object| {
+            of_binding(kind, &name, &snapshot.namespace, object)
+        }));
     }
     CheckOutcome::Looked(found)
 }
 
-fn expected(rights: &Rights) -> BTreeSet<Right> {
+fn of_role(rights: &GivenRights, object: &Value) -> Vec<DoctorFinding> {
+    let given = rights_of(list(object, "/rules"));
+    let missing: Vec<String> = expected(rights)
+        .iter()
+        .filter(|right| !covers(&given, right))
+        .map(words)
+        .collect();
+    match missing.is_empty() {
+        true => Vec::new(),
+        false => vec![DoctorFinding::error(
+            &format!("{} {}", rights.kind, rights.name),
+            format!("it lacks {}", missing.join(", ")),
+            FIX,
+        )],
+    }
+}
+
+/// Role and ServiceAccount have the name of the binding.
+fn of_binding(kind: &str, name: &str, namespace: &str, object: &Value) -> Vec<DoctorFinding> {
+    let account = name.rsplit('/').next().unwrap_or(name);
+    let is_of = list(object, "/subjects").iter().any(|subject| {
+        let of = |field: &str| text(subject, field);
+        (of("/kind"), of("/name"), of("/namespace")) == ("ServiceAccount", account, namespace)
+    });
+    let role = kind.trim_end_matches("Binding");
+    let to = (text(object, "/roleRef/kind"), text(object, "/roleRef/name"));
+    match is_of && to == (role, account) {
+        true => Vec::new(),
+        false => vec![DoctorFinding::error(
+            &format!("{kind} {name}"),
+            format!("it does not give {role} {account} to ServiceAccount {namespace}/{account}"),
+            FIX,
+        )],
+    }
+}
+
+fn expected(rights: &GivenRights) -> BTreeSet<Right> {
     let mut all = BTreeSet::new();
     for (group, resources, names, verbs) in rights.rules {
         let names: Vec<Option<String>> = match names {
@@ -384,28 +158,38 @@ fn words((group, resource, name, verb): &Right) -> String {
 mod tests {
     use super::*;
 
+    /// What a render of the chart gives by the role of a name.
+    fn rendered(render: &str, rights: &GivenRights) -> BTreeSet<Right> {
+        let text = std::fs::read_to_string(format!("tests/chart/golden/{render}.yaml")).unwrap();
+        let nodes = crate::yaml::read(&text).unwrap();
+        let (namespace, name) = rights.name.split_once('/').unwrap_or(("deputy", rights.name));
+        let found = nodes.iter().map(crate::yaml::YamlNode::to_value).find(|one| {
+            let is_there = rights.kind == "ClusterRole" || one["metadata"]["namespace"] == namespace;
+            one["kind"] == rights.kind && one["metadata"]["name"] == name && is_there
+        });
+        rights_of(list(&found.unwrap(), "/rules"))
+    }
+
     #[test]
     fn the_rights_are_those_of_the_chart() {
-        let text = std::fs::read_to_string("tests/chart/golden/minimal.yaml").unwrap();
-        let documents: Vec<Value> = crate::yaml::read(&text)
-            .unwrap()
-            .iter()
-            .map(crate::yaml::YamlNode::to_value)
-            .collect();
         for rights in RIGHTS {
-            let found = documents.iter().find(|document| {
-                document["kind"] == rights.kind && document["metadata"]["name"] == rights.process
-            });
-            let rules = found.unwrap()["rules"].as_array().unwrap();
-            assert_eq!(
-                rights_of(rules),
-                expected(rights),
-                "{} {}",
-                rights.kind,
-                rights.process
-            );
+            let is = rendered("minimal", rights);
+            assert_eq!(is, expected(rights), "{} {}", rights.kind, rights.name);
         }
         assert_eq!(RIGHTS.len(), 2 * PROCESSES.len());
+    }
+
+    #[test]
+    fn with_people_the_broker_has_more() {
+        for rights in RIGHTS_FOR_PEOPLE {
+            let always = RIGHTS
+                .iter()
+                .find(|one| (one.kind, one.name) == (rights.kind, rights.name));
+            let mut all = always.map(expected).unwrap_or_default();
+            all.extend(expected(rights));
+            let is = rendered("full", rights);
+            assert_eq!(is, all, "{} {}", rights.kind, rights.name);
+        }
     }
 
     #[test]

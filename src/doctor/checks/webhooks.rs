@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use crate::doctor::{
     finding::{CheckOutcome, DoctorFinding},
-    look::{list, name, of_object, text},
-    snapshot::{DoctorSnapshot, TrialAnswer},
+    look::{list, of_object, text},
+    snapshot::{DoctorSnapshot, Sight, TrialAnswer},
 };
 
 const FIX: &str = "run helm upgrade: the chart has it";
+const KINDS: [&str; 2] = ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"];
 /// The webhooks of each configuration, and whether an answer must be there.
 const WEBHOOKS: &[(&str, &str, bool)] = &[
     ("ValidatingWebhookConfiguration", "objects.deputy.dev", true),
@@ -18,7 +19,7 @@ const WEBHOOKS: &[(&str, &str, bool)] = &[
 
 pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let mut found = Vec::new();
-    for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
+    for kind in KINDS {
         let title = format!("{kind} deputy");
         found.extend(of_object(snapshot, kind, "deputy", FIX, |object| {
             let own = WEBHOOKS.iter().filter(|(of, ..)| *of == kind);
@@ -125,21 +126,29 @@ pub fn trial(snapshot: &DoctorSnapshot) -> CheckOutcome {
     })
 }
 
-/// The webhooks of an object that was seen, with the authorities of each.
-pub fn bundles(snapshot: &DoctorSnapshot) -> Vec<(String, String)> {
+/// The authorities of each webhook, or why a configuration was not seen.
+pub fn bundles(snapshot: &DoctorSnapshot) -> Vec<(String, Sight<String>)> {
     let mut all = Vec::new();
-    for (kind, webhook, _) in WEBHOOKS {
-        let Ok(Some(object)) = snapshot.object(kind, "deputy") else {
-            continue;
+    for kind in KINDS {
+        let object = match snapshot.object(kind, "deputy") {
+            Err(why) => {
+                all.push((format!("{kind} deputy"), Err(why.to_owned())));
+                continue;
+            }
+            // What is missing is said by another check.
+            Ok(None) => continue,
+            Ok(Some(object)) => object,
         };
-        let is = list(object, "/webhooks")
-            .iter()
-            .find(|one| text(one, "/name") == *webhook);
-        let bundle = is
-            .map(|is| text(is, "/clientConfig/caBundle"))
-            .unwrap_or_default();
-        if !bundle.is_empty() {
-            all.push((format!("{kind} {}, {webhook}", name(object)), bundle.to_owned()));
+        for (_, webhook, _) in WEBHOOKS.iter().filter(|(of, ..)| *of == kind) {
+            let is = list(object, "/webhooks")
+                .iter()
+                .find(|one| text(one, "/name") == *webhook);
+            let bundle = is
+                .map(|is| text(is, "/clientConfig/caBundle"))
+                .unwrap_or_default();
+            if !bundle.is_empty() {
+                all.push((format!("{kind} deputy, {webhook}"), Ok(bundle.to_owned())));
+            }
         }
     }
     all
