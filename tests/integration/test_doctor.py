@@ -37,7 +37,7 @@ def whole(scenario):
     """The install with what a cluster that has nodes has besides: Deployments that are ready, and somebody behind the Services."""
     for identity in ("IssuerReady", "ProvisionerReady", "BoundaryWriterReady", "FederationReady"):
         scenario.wait(f"{API}/awsaccounts/{ACCOUNT}", identity, "True")
-    wait_until(lambda: _knows_quotas(scenario), "the quotas of the account")
+    wait_until(lambda: _knows_quotas(scenario), "the quotas of the account", 40)
     workloads = scenario.deputy.rendered.workloads.values()
     deployments = [one for one in workloads if one["kind"] == "Deployment"]
     for deployment in deployments:
