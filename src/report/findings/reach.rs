@@ -6,7 +6,7 @@ use crate::report::model::FindingWeight;
 
 /// How far a statement reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reach {
+pub enum StatementReach {
     EverythingOnEverything,
     EverythingOnSome,
     ServiceOnEverything,
@@ -25,7 +25,7 @@ enum Breadth {
     All,
 }
 
-impl Reach {
+impl StatementReach {
     /// `None`: it is a Deny, or spells out what it is about.
     pub fn of(statement: &Statement) -> Option<Self> {
         if statement.effect != Effect::Allow {

@@ -5,7 +5,7 @@ use deputy_policy::{Document, Statement};
 
 use super::{
     basis::{Estate, FindingSort, object_of},
-    reach::Reach,
+    reach::StatementReach,
     written::PolicyHolder,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub fn findings(estate: &Estate<'_>) -> Vec<AccessFinding> {
         for (path, statement, reach) in wide(&limit.ceiling) {
             // A service as a whole is what ceilings are for.
             let weight = match reach {
-                Reach::EverythingOnEverything => FindingWeight::High,
+                StatementReach::EverythingOnEverything => FindingWeight::High,
                 _ => FindingWeight::Low,
             };
             let sort = FindingSort {
@@ -88,10 +88,15 @@ fn managed(estate: &Estate<'_>, found: &mut Vec<AccessFinding>) {
 }
 
 /// The wide statements of a document, with their paths.
-fn wide(document: &Document) -> impl Iterator<Item = (String, &Statement, Reach)> {
+fn wide(document: &Document) -> impl Iterator<Item = (String, &Statement, StatementReach)> {
     let statements = document.statements().iter().enumerate();
-    statements
-        .filter_map(|(i, statement)| Some((format!("Statement[{i}]"), statement, Reach::of(statement)?)))
+    statements.filter_map(|(i, statement)| {
+        Some((
+            format!("Statement[{i}]"),
+            statement,
+            StatementReach::of(statement)?,
+        ))
+    })
 }
 
 fn said(statement: &Statement) -> String {
