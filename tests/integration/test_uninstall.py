@@ -99,7 +99,7 @@ def test_whoever_has_something_left_is_told_what_and_nothing_changes(apart):
     rights = rbac.granted(apart.deputy.rendered.objects, NAMESPACE, JOB)
     assert {verb for verb, _ in rights} == {"list"}, "whoever refuses may change nothing"
     team.leave()
-    wait_until(lambda: not apart.roles_in_aws(), "no role", 30)
+    wait_until(lambda: not apart.roles_in_aws() and not apart.policies_in_aws(), "nothing in AWS", 60)
 
 
 @pytest.mark.parametrize("policy", ["Refuse", "Retain", "Delete"])
@@ -141,7 +141,7 @@ def test_roles_without_an_object_are_told_before_anything_is_changed(apart, poli
     assert after["metadata"]["generation"] == before["metadata"]["generation"] and annotations(apart) == accepted
     assert apart.writes(mark) == []
     team.leave()
-    wait_until(lambda: not apart.roles_in_aws(), "no role", 30)
+    wait_until(lambda: not apart.roles_in_aws() and not apart.policies_in_aws(), "nothing in AWS", 60)
 
 
 def test_a_role_of_a_cluster_role_that_may_not_stay_is_no_yes(apart):
