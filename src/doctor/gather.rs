@@ -32,6 +32,8 @@ pub struct Gathering {
     pub client: Client,
     /// Of the release; by default where the webhook's Service is.
     pub namespace: Option<String>,
+    /// Whether the pods of all namespaces are listed: who leaves that check out may have no right to.
+    pub pods: bool,
 }
 
 /// Whether there is an API server, and its clock.
@@ -165,6 +167,9 @@ impl Gathering {
     /// The sidecars of all pods.
     async fn agents(&self) -> Sight<SeenAgents> {
         let mut agents = SeenAgents::default();
+        if !self.pods {
+            return Err("the pods were not asked for".to_owned());
+        }
         let pods = resource("v1", "Pod", "pods");
         agents.is_whole = self
             .pages(&pods, None, |pod| {

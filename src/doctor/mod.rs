@@ -61,7 +61,12 @@ pub fn run(arguments: &DoctorArguments) -> CommandResult {
     let snapshot = block_on(async {
         let client = kube::Client::try_from(config).map_err(Failure::error)?;
         let clock = clock(&client).await;
-        let gathering = Gathering { client, namespace };
+        let pods = !arguments.skip.iter().any(|name| name == checks::SIDECARS);
+        let gathering = Gathering {
+            client,
+            namespace,
+            pods,
+        };
         if let Err(why) = gathering.is_there().await {
             return Err(Failure::process(format!("the API server can't be asked: {why}")));
         }

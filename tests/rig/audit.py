@@ -55,7 +55,8 @@ def read(log: Path) -> Iterator[Request]:
             event = json.loads(line)
             ref = event.get("objectRef", {})
             yield Request(
-                user=event["user"]["username"],
+                # Nobody, where the connection ended before it was known who asks.
+                user=event["user"].get("username", ""),
                 verb=event["verb"],
                 group=ref.get("apiGroup", ""),
                 resource=ref.get("resource", ""),

@@ -21,6 +21,9 @@ pub struct DoctorCheck {
     pub run: fn(&DoctorSnapshot) -> CheckOutcome,
 }
 
+/// The check that looks at the pods of all namespaces.
+pub const SIDECARS: &str = "sidecars";
+
 /// All checks, in the order in which they are told.
 pub const CHECKS: &[DoctorCheck] = &[
     DoctorCheck {
@@ -36,7 +39,7 @@ pub const CHECKS: &[DoctorCheck] = &[
         run: processes::versions,
     },
     DoctorCheck {
-        name: "sidecars",
+        name: SIDECARS,
         run: processes::sidecars,
     },
     DoctorCheck {
