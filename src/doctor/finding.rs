@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// What to do about what the chart installs and somebody took away.
+pub const UPGRADE: &str = "run helm upgrade: the chart has it";
+
 /// How much a finding matters; the last one matters most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

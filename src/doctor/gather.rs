@@ -1,8 +1,8 @@
 //! One look at a cluster. Every call has a deadline; what is not seen is said so, and goes on.
 
-use std::{collections::BTreeMap, future::Future, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use deputy_api::{GROUP, VERSION};
+use deputy_admission::{DeputyKind, inject::SIDECAR};
 use http::Request;
 use jiff::{Timestamp, fmt::rfc2822};
 use kube::{
@@ -15,15 +15,16 @@ use tokio::task::JoinSet;
 
 use super::{
     expected::definitions,
-    snapshot::{DoctorSnapshot, SeenAgents, SeenName, ServerClock, Sight, TrialAnswer, looked_at},
+    snapshot::{
+        DoctorSnapshot, OBJECTS_WEBHOOK, SeenAgents, SeenName, ServerClock, Sight, TrialAnswer, looked_at,
+    },
 };
+use crate::objects::{Unanswered, answer, each_page, resource};
 
 /// How long one call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the dry run may take: the API server waits for the webhook meanwhile.
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(20);
-/// Objects of a page.
-const PAGE: u32 = 500;
 /// Pages of a kind; of pods there may be more than anybody waits for.
 const MAX_PAGES: usize = 40;
 
@@ -45,7 +46,8 @@ pub async fn clock(client: &Client) -> Sight<ServerClock> {
         .body(Body::empty())
         .map_err(|error| error.to_string())?;
     let asked = Timestamp::now();
-    let answer = within(async { client.send(request).await.map_err(|error| error.to_string()) }).await?;
+    let answer = answer(CALL_TIMEOUT, client.send(request)).await;
+    let answer = answer.map_err(|why| why.to_string())?;
     let answered = Timestamp::now();
     let date = answer.headers().get(http::header::DATE);
     let date = date.and_then(|date| date.to_str().ok());
@@ -66,11 +68,8 @@ impl Gathering {
     /// # Errors
     /// Why not.
     pub async fn is_there(&self) -> Sight<()> {
-        within(async {
-            let version = self.client.apiserver_version().await;
-            version.map(|_| ()).map_err(|error| error.to_string())
-        })
-        .await
+        let version = answer(CALL_TIMEOUT, self.client.apiserver_version()).await;
+        version.map(|_| ()).map_err(|why| why.to_string())
     }
 
     /// Looks at everything once.
@@ -93,18 +92,15 @@ impl Gathering {
                 objects.insert(name, seen);
             }
         }
-        let ours = |kind: &str, plural: &str| resource(&format!("{GROUP}/{VERSION}"), kind, plural);
-        let slices = resource("discovery.k8s.io/v1", "EndpointSlice", "endpointslices");
+        let slices = of_kubernetes("discovery.k8s.io/v1", "EndpointSlice", "endpointslices");
         let trial = self.trial(&namespace).await;
         DoctorSnapshot {
             now: Timestamp::now(),
             clock,
             objects,
-            accounts: self.list(&ours("AWSAccount", "awsaccounts"), None).await,
-            cluster_roles: self.list(&ours("ClusterAWSRole", "clusterawsroles"), None).await,
-            limits: self
-                .list(&ours("DelegationLimit", "delegationlimits"), None)
-                .await,
+            accounts: self.list(&resource(DeputyKind::Account), None).await,
+            cluster_roles: self.list(&resource(DeputyKind::ClusterRole), None).await,
+            limits: self.list(&resource(DeputyKind::Limit), None).await,
             endpoint_slices: self.list(&slices, Some(&namespace)).await,
             agents: self.agents().await,
             trial,
@@ -146,22 +142,28 @@ impl Gathering {
             Some(namespace) => Api::namespaced_with(self.client.clone(), namespace, resource),
             None => Api::all_with(self.client.clone(), resource),
         };
-        let mut parameters = ListParams::default().limit(PAGE);
-        for _ in 0..MAX_PAGES {
-            let page = within(async {
-                let page = api.list(&parameters).await;
-                page.map_err(|error| format!("failed to list {}: {error}", resource.plural))
-            })
-            .await?;
-            for object in page.items {
-                each(serde_json::to_value(object).map_err(|error| error.to_string())?);
-            }
-            match page.metadata.continue_.filter(|token| !token.is_empty()) {
-                Some(token) => parameters = parameters.continue_token(&token),
-                None => return Ok(true),
-            }
-        }
-        Ok(false)
+        let (mut pages, mut is_whole, mut unreadable) = (0, true, None);
+        let listed = each_page(
+            CALL_TIMEOUT,
+            ListParams::default(),
+            async |parameters| api.list(parameters).await,
+            |page, has_next| {
+                for object in page {
+                    match serde_json::to_value(object) {
+                        Ok(object) => each(object),
+                        Err(error) => unreadable = Some(error.to_string()),
+                    }
+                }
+                pages += 1;
+                is_whole = !has_next || pages < MAX_PAGES;
+                is_whole && unreadable.is_none()
+            },
+        );
+        listed.await.map_err(|why| match why {
+            Unanswered::Error(error) => format!("failed to list {}: {error}", resource.plural),
+            late => late.to_string(),
+        })?;
+        unreadable.map_or(Ok(is_whole), Err)
     }
 
     /// The sidecars of all pods.
@@ -170,11 +172,11 @@ impl Gathering {
         if !self.pods {
             return Err("the pods were not asked for".to_owned());
         }
-        let pods = resource("v1", "Pod", "pods");
+        let pods = of_kubernetes("v1", "Pod", "pods");
         agents.is_whole = self
             .pages(&pods, None, |pod| {
                 let containers = pod.pointer("/spec/initContainers").and_then(Value::as_array);
-                let is_agent = |one: &&Value| one.get("name").and_then(Value::as_str) == Some("deputy-agent");
+                let is_agent = |one: &&Value| one.get("name").and_then(Value::as_str) == Some(SIDECAR);
                 let agent = containers.into_iter().flatten().find(is_agent);
                 if let Some(image) = agent.and_then(|agent| agent.get("image")).and_then(Value::as_str) {
                     *agents.images.entry(image.to_owned()).or_default() += 1;
@@ -186,11 +188,11 @@ impl Gathering {
 
     /// Applies a role with a policy that is none, as a dry run: the schema takes it, and the webhook has to refuse it.
     async fn trial(&self, namespace: &str) -> Sight<TrialAnswer> {
-        let resource = resource(&format!("{GROUP}/{VERSION}"), "AWSRole", "awsroles");
+        let resource = resource(DeputyKind::Role);
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &resource);
         let object = json!({
             "apiVersion": resource.api_version,
-            "kind": "AWSRole",
+            "kind": resource.kind,
             "metadata": {"name": "deputy-doctor", "namespace": namespace},
             "spec": {
                 "accountRef": {"name": "deputy-doctor"},
@@ -202,11 +204,10 @@ impl Gathering {
             dry_run: true,
             field_manager: Some("deputy-doctor".to_owned()),
         };
-        let answer = tokio::time::timeout(TRIAL_TIMEOUT, api.create(&parameters, &object)).await;
-        match answer {
-            Err(_) => Err(late(TRIAL_TIMEOUT)),
-            Ok(Ok(_)) => Ok(TrialAnswer::Taken),
-            Ok(Err(error)) => judged(&error),
+        match answer(TRIAL_TIMEOUT, api.create(&parameters, &object)).await {
+            Ok(_) => Ok(TrialAnswer::Taken),
+            Err(Unanswered::Error(error)) => judged(&error),
+            Err(late) => Err(late.to_string()),
         }
     }
 }
@@ -217,11 +218,11 @@ fn judged(error: &kube::Error) -> Sight<TrialAnswer> {
     match error {
         kube::Error::Api(status) => {
             let message = status.message.as_str();
-            if message.starts_with("admission webhook \"objects.deputy.dev\" denied the request") {
+            let denied = format!("admission webhook \"{OBJECTS_WEBHOOK}\" denied the request");
+            let failed = format!("Internal error occurred: failed calling webhook \"{OBJECTS_WEBHOOK}\": ");
+            if message.starts_with(&denied) {
                 Ok(TrialAnswer::Refused)
-            } else if message
-                .starts_with("Internal error occurred: failed calling webhook \"objects.deputy.dev\": ")
-            {
+            } else if message.starts_with(&failed) {
                 Ok(TrialAnswer::Failed(message.to_owned()))
             } else {
                 Err(message.to_owned())
@@ -263,27 +264,28 @@ async fn get(client: &Client, kind: &'static str, namespace: &str, name: &str) -
         "ConfigMap" => ("v1", "configmaps", true),
         _ => return Err(format!("{kind} is not looked at")),
     };
-    let resource = resource(version, kind, plural);
+    let resource = of_kubernetes(version, kind, plural);
     let (namespace, name) = name.split_once('/').unwrap_or((namespace, name));
     let api: Api<DynamicObject> = match is_namespaced {
         true => Api::namespaced_with(client.clone(), namespace, &resource),
         false => Api::all_with(client.clone(), &resource),
     };
-    let found = within(async { api.get_opt(name).await.map_err(|error| said(&error)) }).await?;
+    let found = answer(CALL_TIMEOUT, api.get_opt(name)).await;
     found
+        .map_err(|why| said(&why))?
         .map(|object| serde_json::to_value(object).map_err(|error| error.to_string()))
         .transpose()
 }
 
 /// The API server's words, where it says some.
-fn said(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
+fn said(why: &Unanswered) -> String {
+    match why {
+        Unanswered::Error(kube::Error::Api(status)) => status.message.clone(),
         other => other.to_string(),
     }
 }
 
-fn resource(api_version: &str, kind: &str, plural: &str) -> ApiResource {
+fn of_kubernetes(api_version: &str, kind: &str, plural: &str) -> ApiResource {
     let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
     ApiResource {
         group: group.to_owned(),
@@ -292,16 +294,6 @@ fn resource(api_version: &str, kind: &str, plural: &str) -> ApiResource {
         kind: kind.to_owned(),
         plural: plural.to_owned(),
     }
-}
-
-async fn within<T>(work: impl Future<Output = Sight<T>>) -> Sight<T> {
-    tokio::time::timeout(CALL_TIMEOUT, work)
-        .await
-        .unwrap_or_else(|_| Err(late(CALL_TIMEOUT)))
-}
-
-fn late(timeout: Duration) -> String {
-    format!("no answer in {} s", timeout.as_secs())
 }
 
 #[cfg(test)]

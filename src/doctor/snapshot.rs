@@ -19,6 +19,8 @@ pub const POLICIES: [&str; 4] = [
     "deputy-statement-finalizer",
 ];
 
+/// The webhook that judges Deputy's kinds.
+pub const OBJECTS_WEBHOOK: &str = "objects.deputy.dev";
 /// The API for people, which is there where somebody asked for it (`people.enabled`).
 pub const PEOPLE_SERVICE: &str = "v1alpha1.credentials.deputy.dev";
 /// Role and binding by which the broker knows the API server that hands on what people ask.

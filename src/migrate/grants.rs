@@ -59,10 +59,7 @@ fn annotation<'v>(metadata: Option<&'v Value>, name: &str) -> Option<&'v str> {
 fn title(object: &Value) -> String {
     let kind = text(object, "/kind").unwrap_or("object");
     let name = text(object, "/metadata/name").unwrap_or("without name");
-    match text(object, "/metadata/namespace") {
-        Some(namespace) => format!("{kind} {namespace}/{name}"),
-        None => format!("{kind} {name}"),
-    }
+    crate::objects::title(kind, text(object, "/metadata/namespace"), name)
 }
 
 impl OldGrants {

@@ -1,13 +1,13 @@
 //! What stands around Deputy's objects in a cluster, read once. Who may not list it is told so, and gets an answer without it.
 
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
-use kube::{Api, Client, api::ListParams, core::PartialObjectMeta};
+use kube::{Api, Client, core::PartialObjectMeta};
 use serde_json::json;
 
 use super::{
     core::{CoreObject, CoreObjects, WantedBeside},
     drift::drift,
-    page::{PAGE, answer},
+    page::{CALL_TIMEOUT, Unanswered, all_pages, answer},
 };
 use crate::exit::Failure;
 
@@ -54,7 +54,7 @@ async fn pod(
         return Ok(());
     }
     let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let pod = answer(pods.get_opt(name)).await;
+    let pod = answer(CALL_TIMEOUT, pods.get_opt(name)).await;
     let pod = pod.map_err(|why| Failure::process(format!("failed to read pod {namespace}/{name}: {why}")))?;
     let Some(pod) = pod else { return Ok(()) };
     let account = pod
@@ -67,7 +67,7 @@ async fn pod(
         .into_iter()
         .collect();
     let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    match answer(accounts.get_metadata_opt(&account)).await {
+    match answer(CALL_TIMEOUT, accounts.get_metadata_opt(&account)).await {
         Ok(Some(account)) => objects.extend(of_meta("ServiceAccount", &account)),
         Ok(None) => {}
         Err(why) => found.unread.push(format!(
@@ -75,7 +75,7 @@ async fn pod(
         )),
     }
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    match answer(namespaces.get_metadata_opt(namespace)).await {
+    match answer(CALL_TIMEOUT, namespaces.get_metadata_opt(namespace)).await {
         Ok(Some(namespace)) => objects.extend(of_meta("Namespace", &namespace)),
         Ok(None) => {}
         Err(why) => found
@@ -91,20 +91,14 @@ fn of_meta<K>(kind: &str, object: &PartialObjectMeta<K>) -> Option<CoreObject> {
     CoreObject::of("v1", kind, || json!({ "metadata": metadata }), None)
 }
 
-async fn service_accounts(client: &Client) -> Result<Vec<CoreObject>, String> {
+async fn service_accounts(client: &Client) -> Result<Vec<CoreObject>, Unanswered> {
     let api: Api<ServiceAccount> = Api::all(client.clone());
-    let mut parameters = ListParams::default().limit(PAGE);
-    let mut objects = Vec::new();
-    loop {
-        let page = answer(api.list_metadata(&parameters)).await?;
-        objects.extend(
-            page.items
-                .iter()
-                .filter_map(|item| of_meta("ServiceAccount", item)),
-        );
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(objects),
-        }
-    }
+    let all = all_pages(CALL_TIMEOUT, async |parameters| {
+        api.list_metadata(parameters).await
+    })
+    .await?;
+    Ok(all
+        .iter()
+        .filter_map(|one| of_meta("ServiceAccount", one))
+        .collect())
 }

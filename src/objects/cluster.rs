@@ -6,14 +6,14 @@ use deputy_runtime::client::install_crypto_provider;
 use http::{HeaderValue, header::USER_AGENT};
 use kube::{
     Api, Client, Config,
-    api::{ApiResource, DynamicObject, ListParams},
+    api::{ApiResource, DynamicObject},
 };
 
 use super::{
     ReadObject,
     beside::beside,
     core::{CoreObjects, WantedBeside},
-    page::{CALL_TIMEOUT, PAGE},
+    page::{CALL_TIMEOUT, Unanswered, all_pages},
 };
 use crate::{
     credentials::{
@@ -129,22 +129,14 @@ async fn list(client: &Client, kind: DeputyKind) -> Result<Vec<ReadObject>, Fail
 /// # Errors
 /// When the cluster does not list them in time.
 pub async fn list_objects(client: &Client, kind: DeputyKind) -> Result<Option<Vec<DynamicObject>>, Failure> {
-    let plural = kind.plural();
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind));
-    let mut parameters = ListParams::default().limit(PAGE);
-    let mut objects = Vec::new();
-    loop {
-        let page = match tokio::time::timeout(CALL_TIMEOUT, api.list(&parameters)).await {
-            Ok(Ok(page)) => page,
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => return Ok(None),
-            Ok(Err(error)) => return Err(Failure::process(format!("failed to list {plural}: {error}"))),
-            Err(_) => return Err(late(plural)),
-        };
-        objects.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(Some(objects)),
-        }
+    match all_pages(CALL_TIMEOUT, async |parameters| api.list(parameters).await).await {
+        Ok(objects) => Ok(Some(objects)),
+        Err(Unanswered::Error(kube::Error::Api(status))) if status.code == 404 => Ok(None),
+        Err(why) => Err(Failure::process(format!(
+            "failed to list {}: {why}",
+            kind.plural()
+        ))),
     }
 }
 
@@ -157,9 +149,4 @@ pub fn resource(kind: DeputyKind) -> ApiResource {
         kind: kind.name().to_owned(),
         plural: kind.plural().to_owned(),
     }
-}
-
-fn late(plural: &str) -> Failure {
-    let seconds = CALL_TIMEOUT.as_secs();
-    Failure::process(format!("failed to list {plural}: no answer in {seconds} s"))
 }

@@ -7,38 +7,40 @@ use super::ReadObject;
 /// Conditions that say something is wrong when they are True.
 const WRONG_WHEN_TRUE: [&str; 2] = ["CappedByBoundary", "PrincipalReplaced"];
 
-/// A condition that does not hold.
+/// A condition; what it does not say is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnmetCondition<'a> {
+pub struct StatusCondition<'a> {
     /// `Ready`
     pub of: &'a str,
-    /// `False`, `Unknown`, or `True` of one that says something is wrong.
+    /// `True`, `False` or `Unknown`.
     pub status: &'a str,
     pub reason: &'a str,
     pub message: &'a str,
 }
 
-/// The conditions of an object that do not hold, those that say the same as another one once. `Ready` sums up: what has a cause of its own
-/// is told by that one, which comes first.
-pub fn unmet(object: &ReadObject) -> Vec<UnmetCondition<'_>> {
-    let all = object
-        .value
-        .pointer("/status/conditions")
-        .and_then(Value::as_array);
-    let all = all.into_iter().flatten().map(|condition| {
+/// The conditions of an object's status.
+pub fn conditions(object: &Value) -> impl Iterator<Item = StatusCondition<'_>> {
+    let all = object.pointer("/status/conditions").and_then(Value::as_array);
+    all.into_iter().flatten().map(|condition| {
         let text = |key: &str| condition.get(key).and_then(Value::as_str).unwrap_or_default();
-        UnmetCondition {
+        StatusCondition {
             of: text("type"),
             status: text("status"),
             reason: text("reason"),
             message: text("message"),
         }
-    });
+    })
+}
+
+/// The conditions of an object that do not hold, those that say the same as another one once. `Ready` sums up: what has a cause of its own
+/// is told by that one, which comes first.
+pub fn unmet(object: &ReadObject) -> Vec<StatusCondition<'_>> {
+    let all = conditions(&object.value);
     let wrong = all.filter(|one| (one.status == "True") == WRONG_WHEN_TRUE.contains(&one.of));
     let (ready, others): (Vec<_>, Vec<_>) = wrong.partition(|one| one.of == "Ready");
-    let mut found: Vec<UnmetCondition<'_>> = Vec::new();
+    let mut found: Vec<StatusCondition<'_>> = Vec::new();
     for one in others.into_iter().chain(ready) {
-        let is_told = |told: &UnmetCondition<'_>| (told.reason, told.message) == (one.reason, one.message);
+        let is_told = |told: &StatusCondition<'_>| (told.reason, told.message) == (one.reason, one.message);
         if !found.iter().any(is_told) {
             found.push(one);
         }

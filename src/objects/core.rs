@@ -68,6 +68,14 @@ pub struct DriftEvent {
     pub time: Option<String>,
 }
 
+/// What an object is called: its kind, its namespace if it has one, its name.
+pub fn title(kind: &str, namespace: Option<&str>, name: &str) -> String {
+    match namespace {
+        Some(namespace) => format!("{kind} {namespace}/{name}"),
+        None => format!("{kind} {name}"),
+    }
+}
+
 /// All that was read of them.
 #[derive(Debug, Default)]
 pub struct CoreObjects {
@@ -119,10 +127,7 @@ impl CoreObject {
 
     /// `Pod payments/uploader`
     pub fn title(&self) -> String {
-        match &self.namespace {
-            Some(namespace) => format!("{} {namespace}/{}", self.of, self.name),
-            None => format!("{} {}", self.of, self.name),
-        }
+        title(&self.of, self.namespace.as_deref(), &self.name)
     }
 
     /// Its metadata; `None` where they can't be read, such as labels that are no text.

@@ -6,8 +6,8 @@ use k8s_openapi::api::core::v1::Event;
 use kube::{Api, Client, api::ListParams};
 
 use super::{
-    core::{CoreObjects, DriftEvent, DriftReason},
-    page::{PAGE, answer},
+    core::{CoreObjects, DriftEvent, DriftReason, title},
+    page::{CALL_TIMEOUT, Unanswered, each_page},
 };
 
 /// Who tells of differences: the processes of the chart.
@@ -22,29 +22,23 @@ pub async fn drift(client: &Client, found: &mut CoreObjects) {
     for reason in DriftReason::ALL {
         let mut reading = DriftReading::new(reason, MAX_TOLD, MAX_READ);
         let failed = list(client, &mut reading).await.err();
+        let failed = failed.map(|why| why.to_string());
         found.unread.extend(reading.left_out(failed.as_deref()));
         found.drift.extend(reading.told);
     }
 }
 
-async fn list(client: &Client, reading: &mut DriftReading) -> Result<(), String> {
+async fn list(client: &Client, reading: &mut DriftReading) -> Result<(), Unanswered> {
     let api: Api<Event> = Api::all(client.clone());
-    let fields = format!(
-        "reason={},involvedObject.apiVersion={GROUP}/{VERSION}",
-        reading.reason.as_str()
-    );
-    let mut parameters = ListParams::default().limit(PAGE).fields(&fields);
-    loop {
-        let page = answer(api.list(&parameters)).await?;
-        let next = page.metadata.continue_.filter(|token| !token.is_empty());
-        if !reading.take(&page.items, next.is_some()) {
-            return Ok(());
-        }
-        match next {
-            Some(token) => parameters = parameters.continue_token(&token),
-            None => return Ok(()),
-        }
-    }
+    let reason = reading.reason.as_str();
+    let fields = format!("reason={reason},involvedObject.apiVersion={GROUP}/{VERSION}");
+    each_page(
+        CALL_TIMEOUT,
+        ListParams::default().fields(&fields),
+        async |parameters| api.list(parameters).await,
+        |page, has_next| reading.take(&page, has_next),
+    )
+    .await
 }
 
 /// The events of one reason, as far as they are read.
@@ -129,11 +123,7 @@ fn own(event: &Event, reason: DriftReason) -> Option<DriftEvent> {
     if !COMPONENTS.contains(&by) || !is_of_group || event.reason.as_deref() != Some(reason.as_str()) {
         return None;
     }
-    let kind = kind.name();
-    let object = match &of.namespace {
-        Some(namespace) => format!("{kind} {namespace}/{name}"),
-        None => format!("{kind} {name}"),
-    };
+    let object = title(kind.name(), of.namespace.as_deref(), name);
     let last = event.last_timestamp.as_ref().map(|time| time.0);
     let series = event
         .series

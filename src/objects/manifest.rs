@@ -7,7 +7,7 @@ use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
 use super::{
-    core::CoreObject,
+    core::{CoreObject, title},
     faults::{WrittenName, faults, head, not_yaml},
     files::{FileContent, content},
     place::{InputProblem, ProblemSort, TextFile, WrittenPlace},
@@ -56,10 +56,7 @@ impl ReadObject {
 
     /// `AWSRole payments/uploader`
     pub fn title(&self) -> String {
-        match &self.namespace {
-            Some(namespace) => format!("{} {namespace}/{}", self.kind.name(), self.name),
-            None => format!("{} {}", self.kind.name(), self.name),
-        }
+        title(self.kind.name(), self.namespace.as_deref(), &self.name)
     }
 
     /// Where a field stands, or as much of its path as is there; `None` of an object that no file has.

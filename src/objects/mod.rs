@@ -20,9 +20,10 @@ mod world;
 pub use self::{
     arguments::{AskedWorld, BesideFiles, WorldArguments},
     cluster::{connection, connection_of_pod, list_objects, live, resource},
-    conditions::{outdated, unmet},
-    core::{CoreKind, CoreObject, DriftReason, WantedBeside},
+    conditions::{StatusCondition, conditions, outdated, unmet},
+    core::{CoreKind, CoreObject, DriftReason, WantedBeside, title},
     manifest::{ReadObject, ReadObjects},
+    page::{Unanswered, answer, each_page},
     place::{InputProblem, ProblemSort, WrittenPlace},
     world::world,
 };

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::{
     exit::Failure,
-    objects::{list_objects, resource},
+    objects::{StatusCondition, Unanswered, answer, conditions, list_objects, resource},
 };
 
 /// How long one question to the API server may take: its webhook has 10 s.
@@ -122,21 +122,17 @@ impl ClusterObjects {
         if within.is_zero() {
             return Err(self.over(&action));
         }
-        match tokio::time::timeout(within, request).await {
-            Ok(Ok(_)) => Ok(ChangeAnswer::Done),
-            Ok(Err(kube::Error::Api(status))) if status.code == 404 => Ok(ChangeAnswer::Gone),
+        match answer(within, request).await {
+            Ok(_) => Ok(ChangeAnswer::Done),
+            Err(Unanswered::Error(kube::Error::Api(status))) if status.code == 404 => Ok(ChangeAnswer::Gone),
             // Not what the API server says of itself (429, 5xx), nor of rights in Kubernetes, which say so in their own words.
-            Ok(Err(kube::Error::Api(status))) if matches!(status.code, 400 | 403 | 409 | 422) => {
+            Err(Unanswered::Error(kube::Error::Api(status)))
+                if matches!(status.code, 400 | 403 | 409 | 422) =>
+            {
                 Ok(ChangeAnswer::Refused(status.message.clone()))
             }
-            Ok(Err(error)) => Err(Failure::process(format!("failed to {action}: {error}"))),
-            Err(_) if within < CALL_TIMEOUT => Err(self.over(&action)),
-            Err(_) => {
-                let seconds = CALL_TIMEOUT.as_secs();
-                Err(Failure::process(format!(
-                    "failed to {action}: no answer in {seconds} s"
-                )))
-            }
+            Err(Unanswered::Late(_)) if within < CALL_TIMEOUT => Err(self.over(&action)),
+            Err(why) => Err(Failure::process(format!("failed to {action}: {why}"))),
         }
     }
 
@@ -174,24 +170,7 @@ fn not_served(kind: DeputyKind) -> Failure {
     ))
 }
 
-/// What a condition says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SaidCondition<'a> {
-    pub status: &'a str,
-    pub reason: &'a str,
-    pub message: &'a str,
-}
-
 /// A condition of an object.
-pub fn condition<'a>(object: &'a DynamicObject, kind: &str) -> Option<SaidCondition<'a>> {
-    let conditions = object.data.pointer("/status/conditions")?.as_array()?;
-    let found = conditions
-        .iter()
-        .find(|c| c.get("type").and_then(Value::as_str) == Some(kind))?;
-    let text = |field: &str| found.get(field).and_then(Value::as_str).unwrap_or_default();
-    Some(SaidCondition {
-        status: text("status"),
-        reason: text("reason"),
-        message: text("message"),
-    })
+pub fn condition<'a>(object: &'a DynamicObject, kind: &str) -> Option<StatusCondition<'a>> {
+    conditions(&object.data).find(|one| one.of == kind)
 }

@@ -1,12 +1,10 @@
 //! What holds while no webhook answers.
 
 use crate::doctor::{
-    finding::{CheckOutcome, DoctorFinding},
+    finding::{CheckOutcome, DoctorFinding, UPGRADE},
     look::{list, of_object, text},
     snapshot::{DoctorSnapshot, POLICIES},
 };
-
-const FIX: &str = "run helm upgrade: the chart has it";
 
 pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let mut found = Vec::new();
@@ -16,7 +14,7 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
             snapshot,
             "ValidatingAdmissionPolicy",
             policy,
-            FIX,
+            UPGRADE,
             |object| {
                 let warnings = list(object, "/status/typeChecking/expressionWarnings");
                 let told = warnings.iter().map(|warning| {
@@ -34,7 +32,7 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
             },
         ));
         let binding = "ValidatingAdmissionPolicyBinding";
-        found.extend(of_object(snapshot, binding, policy, FIX, |object| {
+        found.extend(of_object(snapshot, binding, policy, UPGRADE, |object| {
             let denies = list(object, "/spec/validationActions")
                 .iter()
                 .any(|action| action == "Deny");
@@ -43,7 +41,7 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
                 false => vec![DoctorFinding::error(
                     &format!("{binding} {policy}"),
                     "it does not deny by the policy of its name",
-                    FIX,
+                    UPGRADE,
                 )],
             }
         }));

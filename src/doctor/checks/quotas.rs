@@ -1,5 +1,6 @@
 //! What is nearly full, by what statuses say.
 
+use deputy_delegation::quota::INSTANCES_OF_CLUSTER_ROLE;
 use serde_json::Value;
 
 use crate::doctor::{
@@ -10,8 +11,6 @@ use crate::doctor::{
 
 /// From so many hundredths on there is a warning.
 const NEAR: i64 = 90;
-/// IAM roles of one ClusterAWSRole (docs/contracts.md, `TooManyInstances`).
-const MAX_INSTANCES: usize = 1_000;
 
 pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let mut found = Vec::new();
@@ -82,10 +81,10 @@ fn of_cluster_role(role: &Value, found: &mut Vec<DoctorFinding>) {
         return found.push(without_status(&title, "controller"));
     }
     let count = list(role, "/status/instances").len();
-    if count * 100 >= MAX_INSTANCES * 90 {
+    if count * 100 >= INSTANCES_OF_CLUSTER_ROLE * 90 {
         found.push(DoctorFinding::warning(
             &format!("ClusterAWSRole {}", name(role)),
-            format!("it is {count} IAM roles of the {MAX_INSTANCES} that one may be"),
+            format!("it is {count} IAM roles of the {INSTANCES_OF_CLUSTER_ROLE} that one may be"),
             "make another ClusterAWSRole for further namespaces",
         ));
     }

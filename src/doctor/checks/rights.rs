@@ -6,12 +6,10 @@ use serde_json::Value;
 
 use super::chart_rights::{GivenRights, RIGHTS, RIGHTS_FOR_PEOPLE};
 use crate::doctor::{
-    finding::{CheckOutcome, DoctorFinding},
+    finding::{CheckOutcome, DoctorFinding, UPGRADE},
     look::{list, of_object, text},
     snapshot::{DoctorSnapshot, PEOPLE_ROLE, PEOPLE_SERVICE, PROCESSES},
 };
-
-const FIX: &str = "run helm upgrade: the chart has it";
 
 /// One right: group, resource or path, name or all, verb.
 type Right = (String, String, Option<String>, String);
@@ -37,12 +35,12 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
         )),
     }
     for rights in all {
-        found.extend(of_object(snapshot, rights.kind, rights.name, FIX, |object| {
+        found.extend(of_object(snapshot, rights.kind, rights.name, UPGRADE, |object| {
             of_role(rights, object)
         }));
     }
     for (kind, name) in bindings {
-        found.extend(of_object(snapshot, kind, &name, FIX, |object| {
+        found.extend(of_object(snapshot, kind, &name, UPGRADE, |object| {
             of_binding(kind, &name, &snapshot.namespace, object)
         }));
     }
@@ -61,7 +59,7 @@ fn of_role(rights: &GivenRights, object: &Value) -> Vec<DoctorFinding> {
         false => vec![DoctorFinding::error(
             &format!("{} {}", rights.kind, rights.name),
             format!("it lacks {}", missing.join(", ")),
-            FIX,
+            UPGRADE,
         )],
     }
 }
@@ -80,7 +78,7 @@ fn of_binding(kind: &str, name: &str, namespace: &str, object: &Value) -> Vec<Do
         false => vec![DoctorFinding::error(
             &format!("{kind} {name}"),
             format!("it does not give {role} {account} to ServiceAccount {namespace}/{account}"),
-            FIX,
+            UPGRADE,
         )],
     }
 }

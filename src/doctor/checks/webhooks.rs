@@ -3,16 +3,15 @@
 use serde_json::Value;
 
 use crate::doctor::{
-    finding::{CheckOutcome, DoctorFinding},
+    finding::{CheckOutcome, DoctorFinding, UPGRADE},
     look::{list, of_object, text},
-    snapshot::{DoctorSnapshot, Sight, TrialAnswer},
+    snapshot::{DoctorSnapshot, OBJECTS_WEBHOOK, Sight, TrialAnswer},
 };
 
-const FIX: &str = "run helm upgrade: the chart has it";
 const KINDS: [&str; 2] = ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"];
 /// The webhooks of each configuration, and whether an answer must be there.
 const WEBHOOKS: &[(&str, &str, bool)] = &[
-    ("ValidatingWebhookConfiguration", "objects.deputy.dev", true),
+    ("ValidatingWebhookConfiguration", OBJECTS_WEBHOOK, true),
     ("MutatingWebhookConfiguration", "pods.deputy.dev", false),
     ("MutatingWebhookConfiguration", "system-pods.deputy.dev", false),
 ];
@@ -21,19 +20,16 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let mut found = Vec::new();
     for kind in KINDS {
         let title = format!("{kind} deputy");
-        found.extend(of_object(snapshot, kind, "deputy", FIX, |object| {
+        found.extend(of_object(snapshot, kind, "deputy", UPGRADE, |object| {
             let own = WEBHOOKS.iter().filter(|(of, ..)| *of == kind);
             let mut found = Vec::new();
             for (_, webhook, must_answer) in own {
-                let is = list(object, "/webhooks")
-                    .iter()
-                    .find(|one| text(one, "/name") == *webhook);
-                match is {
+                match named(object, webhook) {
                     Some(is) => found.extend(of_webhook(&title, is, *must_answer)),
                     None => found.push(DoctorFinding::error(
                         &title,
                         format!("it has no webhook {webhook}"),
-                        FIX,
+                        UPGRADE,
                     )),
                 }
             }
@@ -44,6 +40,12 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
         found.extend(of_service(snapshot, &service));
     }
     CheckOutcome::Looked(found)
+}
+
+/// The webhook of a name in a configuration.
+fn named<'v>(configuration: &'v Value, name: &str) -> Option<&'v Value> {
+    let webhooks = list(configuration, "/webhooks");
+    webhooks.iter().find(|one| text(one, "/name") == name)
 }
 
 fn of_webhook(title: &str, webhook: &Value, must_answer: bool) -> Vec<DoctorFinding> {
@@ -63,7 +65,7 @@ fn of_webhook(title: &str, webhook: &Value, must_answer: bool) -> Vec<DoctorFind
                 "{name} has the failurePolicy {:?}: objects pass unjudged while nobody answers",
                 text(webhook, "/failurePolicy")
             ),
-            FIX,
+            UPGRADE,
         ));
     }
     found
@@ -140,10 +142,7 @@ pub fn bundles(snapshot: &DoctorSnapshot) -> Vec<(String, Sight<String>)> {
             Ok(Some(object)) => object,
         };
         for (_, webhook, _) in WEBHOOKS.iter().filter(|(of, ..)| *of == kind) {
-            let is = list(object, "/webhooks")
-                .iter()
-                .find(|one| text(one, "/name") == *webhook);
-            let bundle = is
+            let bundle = named(object, webhook)
                 .map(|is| text(is, "/clientConfig/caBundle"))
                 .unwrap_or_default();
             if !bundle.is_empty() {

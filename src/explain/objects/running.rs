@@ -4,6 +4,7 @@ use deputy_admission::inject::SIDECAR;
 use serde_json::Value;
 
 use super::{about::fact, fact::ExplainedFact};
+use crate::objects::conditions;
 
 /// The containers that wait or have failed; of the sidecar also why it ended before.
 pub fn facts(pod: &Value) -> Vec<ExplainedFact> {
@@ -42,14 +43,13 @@ pub fn facts(pod: &Value) -> Vec<ExplainedFact> {
 
 /// Of the pod as a whole: that it is on no node, or why it was ended.
 fn of_pod(pod: &Value) -> Vec<ExplainedFact> {
-    let conditions = pod.pointer("/status/conditions").and_then(Value::as_array);
-    let unscheduled = conditions
-        .into_iter()
-        .flatten()
-        .filter(|one| text(one, "/type") == "PodScheduled" && text(one, "/status") == "False");
+    let unscheduled = conditions(pod).filter(|one| one.of == "PodScheduled" && one.status == "False");
     unscheduled
-        .chain(pod.get("status"))
-        .map(|of| (text(of, "/reason"), text(of, "/message")))
+        .map(|one| (one.reason, one.message))
+        .chain(
+            pod.get("status")
+                .map(|status| (text(status, "/reason"), text(status, "/message"))),
+        )
         .filter(|(reason, _)| !reason.is_empty())
         .map(|(reason, message)| fact("not ready", said("the pod", reason, message)))
         .collect()
