@@ -1,7 +1,7 @@
 //! Annotations that accept whatever follows, for as long as `Delete` (and, of ClusterAWSRoles, `Retain`) works. What each said before is kept in
 //! an annotation beside it, so that it can be put back however the work ends: the next run finds it, too.
 
-use deputy_admission::DeputyKind;
+use deputy_admission::{ACCEPT_SUSPENDING, DeputyKind};
 use deputy_api::ACCEPT_REMOVING;
 use kube::{ResourceExt as _, api::DynamicObject};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ pub const REMOVING: AcceptAnnotation = AcceptAnnotation {
 };
 /// That many grants are suspended.
 pub const SUSPENDING: AcceptAnnotation = AcceptAnnotation {
-    key: "deputy.dev/accept-suspending",
+    key: ACCEPT_SUSPENDING,
     former: "deputy.dev/uninstall-former-accept-suspending",
 };
 /// Which objects get one.

@@ -1,6 +1,7 @@
 //! `Retain`: IAM roles stay, shut. It is done where it is sure for each of them, and else nothing is.
 
 use deputy_admission::DeputyKind;
+use deputy_controller::ROLE_FINALIZER;
 use kube::{ResourceExt as _, api::DynamicObject};
 use serde_json::json;
 
@@ -14,9 +15,6 @@ use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
     output::Output,
 };
-
-/// What `deputy controller` puts on an AWSRole before it makes its IAM role.
-const FINALIZER: &str = "deputy.dev/role";
 
 /// Nothing is changed before it is known that every role stays, and is shut.
 ///
@@ -79,7 +77,10 @@ fn roles(left: &LeftObjects) -> Vec<(DeputyKind, &DynamicObject)> {
         let is_existing = object.data.pointer("/spec/existing").is_some();
         kind == DeputyKind::Role
             && !is_existing
-            && object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+            && object
+                .finalizers()
+                .iter()
+                .any(|finalizer| finalizer == ROLE_FINALIZER)
     };
     [DeputyKind::Role, DeputyKind::ClusterRole]
         .into_iter()
@@ -123,7 +124,7 @@ mod tests {
         let mut begun: DynamicObject = serde_json::from_value(role).unwrap();
         let none = of(&begun);
         assert_eq!(roles(&none).len(), 0);
-        begun.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+        begun.metadata.finalizers = Some(vec![ROLE_FINALIZER.to_owned()]);
         assert_eq!(roles(&of(&begun)).len(), 1);
         begun.data["spec"]["existing"] = json!({"roleARN": "arn"});
         assert_eq!(roles(&of(&begun)).len(), 0);

@@ -40,3 +40,4 @@ pub use kind::DeputyKind;
 pub use process::{Error, WebhookConfig, run};
 pub use review::ObjectWarning;
 pub use unasked::{ObjectAnswer, ObjectOutcome, PodAnswer, UnaskedPod, answer, pod_answer};
+pub use validate::ACCEPT_SUSPENDING;

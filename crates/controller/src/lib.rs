@@ -66,4 +66,5 @@ mod work;
 
 pub use context::PeopleApi;
 pub use error::ReconcileError;
+pub use instances::FINALIZER as ROLE_FINALIZER;
 pub use process::{ControllerError, ProcessConfig, run_controller, run_limits};

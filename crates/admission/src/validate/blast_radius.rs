@@ -4,7 +4,7 @@ use super::object::ReviewedObject;
 use crate::{facts::Impact, review::Verdict};
 
 /// The annotation that says how many suspended grants are meant.
-pub(crate) const ACCEPT_SUSPENDING: &str = "deputy.dev/accept-suspending";
+pub const ACCEPT_SUSPENDING: &str = "deputy.dev/accept-suspending";
 /// So many may be suspended without being asked, …
 const FREE: usize = 5;
 /// … or this part of the grants that the limit applies to and that are accepted now, in percent.

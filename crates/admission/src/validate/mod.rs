@@ -24,6 +24,7 @@ use deputy_index::Stale;
 use kube::core::admission::Operation;
 use serde_json::Value;
 
+pub use self::blast_radius::ACCEPT_SUSPENDING;
 use self::object::ReviewedObject;
 use crate::{
     facts::Facts,
