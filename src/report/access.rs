@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use deputy_delegation::{
     Decision, NamespaceName, ObjectName,
-    model::{Binding, FederatedBinding, Kind, ObjectId, PersonSubject, RoleId, Subjects},
+    model::{Binding, FederatedBinding, Kind, ObjectId, PersonSubject, Role, RoleId, Subjects},
     naming,
 };
 
@@ -19,17 +19,8 @@ pub fn role(world: &AskedWorld, id: &RoleId) -> ReportedRole {
     let index = &world.index;
     let parsed = index.role(id).map(|view| view.parsed());
     let account = index.account_of_role(id);
-    let known = account
-        .as_ref()
-        .and_then(|name| index.account(name).known().cloned());
-    let existing = match &parsed {
-        Some(Ok(role)) => role.existing().map(|existing| existing.arn.to_string()),
-        _ => None,
-    };
-    let own = match (&world.cluster, &known) {
-        (Some(cluster), Some(account)) => Some(naming::role_arn(cluster, account, id).to_string()),
-        _ => None,
-    };
+    let readable = parsed.as_ref().and_then(|parsed| parsed.as_ref().ok());
+    let role_arn = arn(world, id, readable.map(|role| &**role));
     let (outcome, decision, boundary) = match (&parsed, index.decide_role(id)) {
         (Some(Err(why)), _) => (GrantOutcome::Unreadable, why.to_string(), None),
         (_, Some((_, decision))) => {
@@ -52,12 +43,22 @@ pub fn role(world: &AskedWorld, id: &RoleId) -> ReportedRole {
         name: id.name.to_string(),
         limits: limits_of(world, &id.namespace, account.as_ref()),
         account: account.map(|name| name.to_string()),
-        role_arn: existing.or(own),
+        role_arn,
         outcome,
         decision,
         boundary,
         bindings: index.bindings_of_role(id).len(),
     }
+}
+
+/// The ARN of a role, as far as it is known: its own word of one that exists, else what follows from cluster and account.
+fn arn(world: &AskedWorld, id: &RoleId, role: Option<&Role>) -> Option<String> {
+    if let Some(existing) = role.and_then(Role::existing) {
+        return Some(existing.arn.to_string());
+    }
+    let account = world.index.account_of_role(id)?;
+    let account = world.index.account(&account).known().cloned()?;
+    Some(naming::role_arn(world.cluster.as_ref()?, &account, id).to_string())
 }
 
 /// `AWSRole` or `ClusterAWSRole`
@@ -115,9 +116,8 @@ fn binding(world: &AskedWorld, id: &ObjectId, given: Option<&AskedGrant>) -> Res
     let account = index.account_of_role(&binding.role);
     reported.target = binding.role.title().to_string();
     reported.limits = limits_of(world, &id.namespace, account.as_ref());
-    reported.arn = role(world, &binding.role)
-        .role_arn
-        .filter(|_| decided.role.known().is_some());
+    let known = decided.role.known();
+    reported.arn = known.and_then(|role| arn(world, &binding.role, Some(role)));
     reported.account = account.map(|name| name.to_string());
     reported.outcome = match (&*decided.decision, decided.role_decision.as_deref()) {
         (Decision::Accepted(_), Some(role)) => GrantOutcome::of(role),

@@ -102,11 +102,10 @@ fn report(
     let findings = findings(&looked);
     let accounts = estate::accounts(world);
     let count = |weight| findings.iter().filter(|finding| finding.weight == weight).count();
-    let namespaces: BTreeSet<&str> = roles.iter().map(|role| role.namespace.as_str()).collect();
+    let of_roles = roles.iter().map(|role| role.namespace.as_str());
     let of_bindings = bindings.iter().map(|binding| binding.namespace.as_str());
-    let namespaces: BTreeSet<&str> = namespaces.into_iter().chain(of_bindings).collect();
+    let namespaces: BTreeSet<&str> = of_roles.chain(of_bindings).collect();
     let subjects: BTreeSet<_> = bindings.iter().flat_map(|binding| &binding.subjects).collect();
-    let is_given = |outcome: GrantOutcome| outcome == GrantOutcome::Accepted;
     let summary = ReportSummary {
         namespaces: namespaces.len(),
         accounts: accounts.len(),
@@ -115,7 +114,7 @@ fn report(
         bindings: bindings.len(),
         granting: bindings
             .iter()
-            .filter(|binding| is_given(binding.outcome))
+            .filter(|binding| binding.outcome == GrantOutcome::Accepted)
             .count(),
         subjects: subjects.len(),
         high: count(FindingWeight::High),

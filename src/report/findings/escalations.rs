@@ -9,10 +9,11 @@ use super::{
 };
 use crate::report::model::{AccessFinding, FindingTopic, FindingWeight};
 
-pub fn findings(estate: &Estate<'_>) -> Vec<AccessFinding> {
+/// `holders`: all policies that are accepted.
+pub fn findings(estate: &Estate<'_>, holders: &[PolicyHolder]) -> Vec<AccessFinding> {
     let mut found = Vec::new();
-    for holder in PolicyHolder::all(estate.world) {
-        of_policy(estate, &holder, &mut found);
+    for holder in holders {
+        of_policy(estate, holder, &mut found);
     }
     for entry in estate.world.index.all_limits() {
         let LimitEntry::Valid(limit) = entry else { continue };

@@ -14,13 +14,15 @@ use std::collections::HashMap;
 
 pub use self::basis::Estate;
 
+use self::written::PolicyHolder;
 use super::model::AccessFinding;
 
 /// All of them, the weightiest first.
 pub fn findings(estate: &Estate<'_>) -> Vec<AccessFinding> {
+    let holders = PolicyHolder::all(estate.world);
     let mut found = acceptance::findings(estate);
-    found.extend(escalations::findings(estate));
-    found.extend(wide::findings(estate));
+    found.extend(escalations::findings(estate, &holders));
+    found.extend(wide::findings(estate, &holders));
     found.extend(orphans::findings(estate));
     found.extend(unused::findings(estate));
     found.extend(status::findings(estate));

@@ -20,9 +20,10 @@ const ALL_POWERFUL: [&str; 3] = [
     ":policy/IAMFullAccess",
 ];
 
-pub fn findings(estate: &Estate<'_>) -> Vec<AccessFinding> {
+/// `holders`: all policies that are accepted.
+pub fn findings(estate: &Estate<'_>, holders: &[PolicyHolder]) -> Vec<AccessFinding> {
     let mut found = Vec::new();
-    for holder in PolicyHolder::all(estate.world) {
+    for holder in holders {
         let Some(document) = holder.document() else {
             continue;
         };
