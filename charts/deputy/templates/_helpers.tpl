@@ -47,6 +47,24 @@ imagePullSecrets:
 {{- end }}
 {{- end }}
 
+{{/* What every pod of Deputy's is held to, and every container in it. */}}
+{{- define "deputy.podSecurity" -}}
+securityContext:
+  runAsNonRoot: true
+  {{- with .Values.runAsUser }}
+  runAsUser: {{ int64 . }}
+  runAsGroup: {{ int64 . }}
+  fsGroup: {{ int64 . }}
+  {{- end }}
+  seccompProfile: {type: RuntimeDefault}
+{{- end }}
+{{- define "deputy.containerSecurity" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
 {{/* The volume with a ServiceAccount's token, as the API server would mount one. */}}
 {{- define "deputy.kubeAPIAccess" -}}
 - name: kube-api-access
@@ -142,14 +160,7 @@ spec:
       {{- end }}
       # Draining takes 5 s, requests in flight another 5 s at most.
       terminationGracePeriodSeconds: 30
-      securityContext:
-        runAsNonRoot: true
-        {{- with $root.Values.runAsUser }}
-        runAsUser: {{ int64 . }}
-        runAsGroup: {{ int64 . }}
-        fsGroup: {{ int64 . }}
-        {{- end }}
-        seccompProfile: {type: RuntimeDefault}
+      {{- include "deputy.podSecurity" $root | nindent 6 }}
       containers:
         - name: {{ .name }}
           image: {{ include "deputy.image" $root }}
@@ -226,10 +237,7 @@ spec:
           {{- with .values.resources }}
           resources: {{- toYaml . | nindent 12 }}
           {{- end }}
-          securityContext:
-            allowPrivilegeEscalation: false
-            readOnlyRootFilesystem: true
-            capabilities: {drop: [ALL]}
+          {{- include "deputy.containerSecurity" $root | nindent 10 }}
           volumeMounts:
             - {name: kube-api-access, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
             {{- with .secret }}
