@@ -1,16 +1,16 @@
 """The command line beside a real cluster: what `deputy` says there is what the API server does."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 from botocore.exceptions import ClientError
 
 from rig.apiclient import ApiError
-from rig.tools import cargo_binary
+from rig.tools import deputy
 
 from .scenario import BUCKET, LIST, READ, Team, binding, collection, document, limit, role
 from .test_admission import DOCUMENTS
@@ -19,17 +19,14 @@ from .test_revocation import session_of
 ANYTHING = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
 
 
-def deputy(
-    scenario, *arguments: str, input: str = "", kubeconfig: Path | None = None
-) -> subprocess.CompletedProcess[str]:
+def ask(scenario, *arguments: str, input: str = "", kubeconfig: Path | None = None) -> CompletedProcess[str]:
     """Runs the program against the cluster, as its administrator unless another kubeconfig is given."""
-    command = [cargo_binary("deputy"), *arguments, "--kubeconfig", kubeconfig or scenario.cluster.kubeconfig]
-    return subprocess.run(command, input=input, capture_output=True, text=True, timeout=60, check=False)
+    return deputy(*arguments, "--kubeconfig", kubeconfig or scenario.cluster.kubeconfig, input=input)
 
 
 def check(scenario, *manifests: Mapping) -> dict:
     """The answer of `deputy check` to manifests, beside what the cluster has."""
-    done = deputy(scenario, "check", "-", "--format", "json", input="\n---\n".join(map(json.dumps, manifests)))
+    done = ask(scenario, "check", "-", "--format", "json", input="\n---\n".join(map(json.dumps, manifests)))
     answer = json.loads(done.stdout)
     accepted = all(found["status"] == "accepted" for found in answer["objects"])
     assert done.returncode == (0 if accepted else 1), done.stderr
@@ -105,15 +102,15 @@ def test_check_counts_what_a_change_suspends_as_the_webhook_does(scenario, grant
 
 def test_who_can_what_can_and_explain_tell_what_is_granted(scenario, granted):
     account, arn = f"{granted.name}/uploader", scenario.admin.get(granted.role_path())["status"]["roleARN"]
-    done = deputy(scenario, "who-can", "s3:GetObject", f"arn:aws:s3:::{BUCKET}/*")
+    done = ask(scenario, "who-can", "s3:GetObject", f"arn:aws:s3:::{BUCKET}/*")
     assert done.returncode == 0 and f"ServiceAccount {account}" in done.stdout, done
-    done = deputy(scenario, "what-can", account)
+    done = ask(scenario, "what-can", account)
     assert done.returncode == 0 and "s3:GetObject" in done.stdout, done
     assert "s3:PutObject" not in done.stdout and "s3:ListBucket" not in done.stdout, done.stdout
     # The name of the cluster is known from the status.
-    done = deputy(scenario, "explain", "role", account)
+    done = ask(scenario, "explain", "role", account)
     assert done.returncode == 0 and arn in done.stdout, done
-    done = deputy(scenario, "explain", "arn", arn)
+    done = ask(scenario, "explain", "arn", arn)
     assert done.returncode == 0 and f"AWSRole {account}" in done.stdout, done
 
 
@@ -122,7 +119,7 @@ def test_denied_tells_what_an_applications_own_denial_needs(scenario, granted):
     s3 = session_of(scenario, granted, "denied")
     with pytest.raises(ClientError) as refused:
         s3.delete_object(Bucket=BUCKET, Key="report.txt")
-    done = deputy(scenario, "denied", str(refused.value))
+    done = ask(scenario, "denied", str(refused.value))
     assert done.returncode == 0, done
     assert f"AWSRole {granted.name}/uploader" in done.stdout and "s3:DeleteObject" in done.stdout, done.stdout
 
@@ -135,6 +132,6 @@ def test_who_may_not_list_is_told_so_and_nothing_is_decided(scenario, granted):
         ["what-can", f"{granted.name}/uploader"],
         ["explain", "role", f"{granted.name}/uploader"],
     ):
-        done = deputy(scenario, *command, input=json.dumps(role(granted.name, "one", READ)), kubeconfig=stranger)
+        done = ask(scenario, *command, input=json.dumps(role(granted.name, "one", READ)), kubeconfig=stranger)
         assert done.returncode == 3, (command, done)
         assert done.stdout == "" and "forbidden" in done.stderr and "stranger" in done.stderr, (command, done)

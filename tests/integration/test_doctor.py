@@ -11,7 +11,7 @@ import yaml
 from rig.deputy import NAMESPACE
 from rig.kube_render import CHART
 from rig.proc import wait_until
-from rig.tools import binary, cargo_binary
+from rig.tools import binary, deputy
 
 from .scenario import ACCOUNT, API
 
@@ -67,17 +67,9 @@ def ask(whole, tmp_path):
     _, administrator = whole.cluster.person("doctor", "system:masters")
 
     def asked(*arguments: str, kubeconfig: Path = administrator) -> tuple[int, dict[str, dict]]:
-        done = subprocess.run(
-            [
-                *(cargo_binary("deputy"), "doctor", "--kubeconfig", kubeconfig),
-                *("--namespace", NAMESPACE, "--format", "json", *arguments),
-            ],
+        done = deputy(
+            *("doctor", "--kubeconfig", kubeconfig, "--namespace", NAMESPACE, "--format", "json", *arguments),
             env={"HOME": str(tmp_path), "PATH": os.environ["PATH"]},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
         )
         assert done.stderr == "", done.stderr
         answer = json.loads(done.stdout)

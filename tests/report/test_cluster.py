@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 import yaml
 
 from rig.cluster import Cluster
-from rig.tools import ROOT, cargo_binary
+from rig.tools import ROOT, deputy
 
 PLURALS = [
     one["spec"]["names"]["plural"]
@@ -74,15 +73,9 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-def deputy(kubeconfig: Path, *arguments: str) -> str:
+def said(kubeconfig: Path, *arguments: str) -> str:
     environment = {"PATH": os.environ["PATH"], "HOME": str(kubeconfig.parent)}
-    done = subprocess.run(
-        [cargo_binary("deputy"), *arguments, "--kubeconfig", kubeconfig],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = deputy(*arguments, "--kubeconfig", kubeconfig, env=environment)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
@@ -92,7 +85,7 @@ def found(report: dict, topic: str) -> list[tuple[str, str]]:
 
 
 def test_a_report_tells_who_is_not_there_and_what_drifted(cluster: Cluster) -> None:
-    report = json.loads(deputy(cluster.kubeconfig, "report", "--format", "json"))
+    report = json.loads(said(cluster.kubeconfig, "report", "--format", "json"))
     assert found(report, "orphan") == [("ServiceAccountNotFound", "AWSRoleBinding payments/uploader")]
     drift = found(report, "drift")
     assert ("DriftReverted", "AWSRole payments/uploader") in drift and ("Conflict", "AWSRole payments/uploader") in drift
@@ -104,7 +97,7 @@ def test_a_report_tells_who_is_not_there_and_what_drifted(cluster: Cluster) -> N
     missing = {one["name"]: one.get("missing", False) for one in report["bindings"][0]["subjects"]}
     assert missing == {"payments/uploader": False, "payments/forgotten": True}
     assert not any("could not be listed" in said for said in report["notLookedAt"])
-    assert "AWS has &lt;b&gt;another&lt;/b&gt; role" in deputy(cluster.kubeconfig, "report")
+    assert "AWS has &lt;b&gt;another&lt;/b&gt; role" in said(cluster.kubeconfig, "report")
 
 
 def test_who_may_not_list_it_is_told_what_was_not_looked_at(cluster: Cluster) -> None:
@@ -124,7 +117,7 @@ def test_who_may_not_list_it_is_told_what_was_not_looked_at(cluster: Cluster) ->
             },
         ]
     )
-    report = json.loads(deputy(kubeconfig, "report", "--format", "json"))
+    report = json.loads(said(kubeconfig, "report", "--format", "json"))
     assert found(report, "orphan") == []
     said = [one for one in report["notLookedAt"] if "could not be listed" in one]
     assert len(said) == 3 and "ServiceAccounts" in said[0]
@@ -133,7 +126,7 @@ def test_who_may_not_list_it_is_told_what_was_not_looked_at(cluster: Cluster) ->
 
 
 def test_a_pod_that_was_created_without_injection_is_told(cluster: Cluster) -> None:
-    answer = json.loads(deputy(cluster.kubeconfig, "explain", "pod", "payments/uploader-1", "-o", "json"))
+    answer = json.loads(said(cluster.kubeconfig, "explain", "pod", "payments/uploader-1", "-o", "json"))
     pod, binding, role, *_ = answer["objects"]
     facts = {fact["what"]: fact["is"] for fact in pod["facts"]}
     assert pod["object"] == "Pod payments/uploader-1"

@@ -1,7 +1,6 @@
 """`deputy report` in a browser: it asks nothing of the network, needs no script to be read, and takes no text for markup."""
 
 import json
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rig.tools import ROOT, cargo_binary
+from rig.tools import ROOT, deputy
 
 from .browser import Browser, program
 from .estate import estate
@@ -21,9 +20,7 @@ HOSTILE = """'"></title></style></script><script>window.taken = 1</script><img s
 
 
 def report(*arguments: str, stdin: str = "") -> str:
-    done = subprocess.run(
-        [cargo_binary("deputy"), "report", *arguments], cwd=ROOT, input=stdin, capture_output=True, text=True, timeout=600
-    )
+    done = deputy("report", *arguments, cwd=ROOT, input=stdin, timeout=600)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
 
@@ -219,9 +216,7 @@ def test_no_text_of_any_field_is_taken_for_markup(browser: Browser, tmp_path: Pa
             changed = json.loads(json.dumps(objects))
             put(changed[number], path, HOSTILE)
             text = yaml.safe_dump_all(changed)
-            done = subprocess.run(
-                [cargo_binary("deputy"), "report", "-"], cwd=ROOT, input=text, capture_output=True, text=True, timeout=60
-            )
+            done = deputy("report", "-", cwd=ROOT, input=text, timeout=60)
             # A name that can't be one, or a policy that is none, may be refused whole.
             if done.returncode:
                 assert done.returncode == 2, (path, done.stderr)

@@ -54,3 +54,11 @@ def cargo_binary(name: str, profile: str = "debug") -> Path:
     if not path.exists():
         raise ToolMissing(f"{name} is not at {path}: run `cargo build --workspace --bins`")
     return path
+
+
+def deputy(*arguments: str | Path, input: str = "", timeout: float = 120, **options) -> subprocess.CompletedProcess[str]:
+    """Runs the program `deputy`, however it ends; further options are those of subprocess.run."""
+    command = [cargo_binary("deputy"), *arguments]
+    return subprocess.run(
+        command, input=input, timeout=timeout, capture_output=True, text=True, check=False, **options
+    )
