@@ -347,6 +347,16 @@ def test_a_newer_helm_upgrades_and_rolls_back_what_an_older_one_installed():
     assert timeout() == 7, "the revision before that"
 
 
+def test_nothing_is_uninstalled_while_something_is_left(objects):
+    with pytest.raises(CommandFailed) as refused:
+        helm("uninstall", "deputy", "--namespace", NAMESPACE, "--timeout", "120s")
+    for part in ("Deputy is not removed", "AWSRole", f"{TEAM}/", "uninstall.policy=Retain"):
+        assert part in str(refused.value), refused.value
+    for component in COMPONENTS:
+        assert len(items("pods", NAMESPACE, f"app.kubernetes.io/component={component}")) == 2
+    assert get("clusterrole", "deputy-controller")
+
+
 def test_what_is_deleted_is_gone_from_aws(double, objects):
     kubectl("delete", "namespace", TEAM, "--timeout=60s", timeout=90)
     kubectl("delete", "delegationlimit", objects["DelegationLimit"]["metadata"]["name"], "--timeout=60s")
@@ -354,4 +364,4 @@ def test_what_is_deleted_is_gone_from_aws(double, objects):
     wait_until(lambda: not iam.list_roles()["Roles"], "the end of the roles", 30, 0.3)
     wait_until(lambda: not iam.list_policies(Scope="Local")["Policies"], "the end of the policies", 30, 0.3)
     for release in ("deputy-agent", "deputy"):
-        helm("uninstall", release, "--namespace", NAMESPACE, "--no-hooks", "--wait", "--timeout", "120s")
+        helm("uninstall", release, "--namespace", NAMESPACE, "--wait", "--timeout", "120s")
