@@ -119,9 +119,9 @@ def test_who_may_not_list_it_is_told_what_was_not_looked_at(cluster: Cluster) ->
     )
     report = json.loads(said(kubeconfig, "report", "--format", "json"))
     assert found(report, "orphan") == []
-    said = [one for one in report["notLookedAt"] if "could not be listed" in one]
-    assert len(said) == 3 and "ServiceAccounts" in said[0]
-    assert "events DriftFound" in said[1] and "events DriftReverted" in said[2]
+    unlisted = [one for one in report["notLookedAt"] if "could not be listed" in one]
+    assert len(unlisted) == 3 and "ServiceAccounts" in unlisted[0]
+    assert "events DriftFound" in unlisted[1] and "events DriftReverted" in unlisted[2]
     assert not any("missing" in subject for one in report["bindings"] for subject in one["subjects"])
 
 
