@@ -57,7 +57,7 @@ managed-policies:
 
 .PHONY: test
 test: export DEPUTY_MANAGED_POLICIES = $(MANAGED_POLICIES)
-test: tools managed-policies check verify ## All tests that need no root: format, lints, unit, generated files, real API server, AWS doubles, real clients
+test: lint tools managed-policies check verify ## All tests that need no root: format, lints, unit, generated files, real API server, AWS doubles, real clients
 	cargo build --locked --workspace --bins
 	hack/with-doubles cargo test --locked --workspace --lib -- conformance
 	tests/chart/verify
@@ -155,6 +155,10 @@ verify: ## Check that the generated files are current
 .PHONY: deny
 deny: $(CARGO_DENY) ## Check licences, bans and sources of the dependencies
 	$(CARGO_DENY) check bans licenses sources
+
+.PHONY: lint
+lint: ## Read the Python of tests and tools for mistakes
+	"$$($(TOOL) venv lint)/bin/ruff" check --no-cache .
 
 .PHONY: docs
 docs: $(MDBOOK) ## Make a site of the documents (target/docs/site), and check its links

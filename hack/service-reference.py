@@ -229,7 +229,7 @@ def unite(services, documents):
         actions, keys, types = services[document["prefix"]]
         known = {open_key(key) for key in keys}
 
-        def named(names):
+        def named(names, known=known):
             return [name for name in names if open_key(name).lower() in known]
 
         there = {item["resource"].lower(): item for item in listed(document["resources"])}

@@ -7,7 +7,7 @@ exceed the ceiling, in test_boundaries.
 
 import pytest
 
-from .scenario import ACCOUNT, LIST, READ, account, binding, limit, role
+from .scenario import LIST, READ, account, binding, limit, role
 
 OWN = "arn:aws:iam::123456789012"
 GITHUB = f"{OWN}:oidc-provider/token.actions.githubusercontent.com"

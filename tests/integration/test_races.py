@@ -90,7 +90,7 @@ def play(scenario, burst: Burst, order: list[str], threads: int) -> Burst:
         token = scenario.cluster.pod_token(burst.name, pod)
         seen: list = []
 
-        def answered() -> bool:
+        def answered(token: str = token, seen: list = seen) -> bool:
             seen[:] = scenario.deputy.ask_broker(token)
             # Until all is there an agent hears "no" or "not yet", and asks again.
             return seen[0] == 200
