@@ -10,7 +10,7 @@ from rig import audit, canaries
 from rig.apiclient import ApiError
 from rig.aws import Aws
 from rig.cluster import Cluster
-from rig.deputy import NAMESPACE, PROCESSES, Deputy, wait_condition
+from rig.deputy import NAMESPACE, Deputy, wait_condition
 from rig.proc import wait_until
 
 API = "/apis/deputy.dev/v1alpha1"
@@ -156,9 +156,7 @@ class Scenario:
     def heal(self) -> None:
         """Switches faults off and starts what does not run."""
         self.aws.recorder.clear_faults()
-        for name in PROCESSES:
-            if self.deputy.processes[name].returncode is not None:
-                self.deputy.start_process(name)
+        self.deputy.start_ended()
 
     # --- the API server
 

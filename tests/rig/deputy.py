@@ -272,6 +272,12 @@ class Deputy:
         self.processes[name].stop()
         self.start_process(name)
 
+    def start_ended(self, wait: bool = True) -> None:
+        """Starts what does not run any more, as the kubelet does."""
+        for name in PROCESSES:
+            if self.processes[name].returncode is not None:
+                self.start_process(name, wait=wait)
+
     def kill(self, name: str) -> None:
         """Ends a process as a crash does."""
         self.processes[name].kill()
