@@ -35,6 +35,29 @@ def test_the_files_in_crds_are_what_deputy_prints():
     assert sorted(load_manifests(printed), key=by_name) == sorted(in_files, key=by_name)
 
 
+EXAMPLES = sorted((ROOT / "crates/api/src/examples").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_kubectl_explains_a_kind_with_its_example(scenario, path):
+    """kubectl wraps texts; the lines of the example stay as they are."""
+    explained = scenario.cluster.kubectl("explain", path.stem).stdout
+    example = path.read_text().rstrip().splitlines()
+    shown = explained.splitlines()
+    first = next(number for number, line in enumerate(shown) if line.strip() == example[0])
+    margin = shown[first].removesuffix(example[0])
+    assert [line.removeprefix(margin) for line in shown[first : first + len(example)]] == example
+
+
+def test_the_examples_of_kubectl_explain_are_one_installation_that_is_accepted():
+    done = subprocess.run(
+        [cargo_binary("deputy"), "check", *(path for path in EXAMPLES if path.stem != "namespacelimits")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 GOOD = {
     "AWSAccount": account("cel"),
     "DelegationLimit": limit("cel", ["cel"]),

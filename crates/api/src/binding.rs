@@ -43,6 +43,18 @@ use crate::{AccountRef, SessionMethodSpec, schema};
         json_path = r#".status.conditions[?(@.type=="Accepted")].status"#,
         priority = 1
     ),
+    printcolumn(
+        name = "Subjects",
+        type_ = "string",
+        json_path = ".spec.subjects",
+        priority = 1
+    ),
+    printcolumn(
+        name = "Since",
+        type_ = "date",
+        json_path = r#".status.conditions[?(@.type=="Ready")].lastTransitionTime"#,
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]

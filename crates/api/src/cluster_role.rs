@@ -35,6 +35,12 @@ use crate::{LeftOutPrincipalStatus, RolePermissions, RoleSessionsStatus, schema}
         type_ = "string",
         json_path = r#".status.conditions[?(@.type=="Ready")].reason"#
     ),
+    printcolumn(
+        name = "Since",
+        type_ = "date",
+        json_path = r#".status.conditions[?(@.type=="Ready")].lastTransitionTime"#,
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]

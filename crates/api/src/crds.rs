@@ -26,6 +26,7 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         NamespaceLimit::crd(),
     ];
     for crd in &mut crds {
+        let example = example(&crd.spec.names.plural);
         let kept = if crd.spec.names.kind == "AWSRoleBinding" {
             NULL_KEPT
         } else {
@@ -37,12 +38,38 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
                 .as_mut()
                 .and_then(|s| s.open_api_v3_schema.as_mut())
             {
+                if let (Some(description), Some(example)) = (&mut schema.description, example) {
+                    *description = with_example(description, example);
+                }
                 drop_null(schema);
                 kept.iter().for_each(|path| keep_null(schema, path));
             }
         }
     }
     crds
+}
+
+/// One object of a kind, by the plural of its name: the smallest that does the kind's main job. Together they are one installation, in
+/// which each grant is within its limit.
+#[must_use]
+pub fn example(plural: &str) -> Option<&'static str> {
+    Some(match plural {
+        "awsaccounts" => include_str!("examples/awsaccounts.yaml"),
+        "awsfederateduserbindings" => include_str!("examples/awsfederateduserbindings.yaml"),
+        "awsresourcepolicystatements" => include_str!("examples/awsresourcepolicystatements.yaml"),
+        "awsroles" => include_str!("examples/awsroles.yaml"),
+        "awsrolebindings" => include_str!("examples/awsrolebindings.yaml"),
+        "clusterawsroles" => include_str!("examples/clusterawsroles.yaml"),
+        "delegationlimits" => include_str!("examples/delegationlimits.yaml"),
+        "namespacelimits" => include_str!("examples/namespacelimits.yaml"),
+        _ => return None,
+    })
+}
+
+/// What `kubectl explain KIND` prints. It keeps the lines of a text that stand further in.
+fn with_example(description: &str, example: &str) -> String {
+    let lines: Vec<String> = example.lines().map(|line| format!("    {line}")).collect();
+    format!("{description}\n\nExample:\n\n{}", lines.join("\n"))
 }
 
 /// The definition of one kind by the plural of its name, such as `awsroles`.

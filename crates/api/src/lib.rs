@@ -35,6 +35,7 @@ pub mod convert;
 pub mod crds;
 mod federated;
 mod limit;
+mod limit_status;
 mod method;
 mod namespace_limit;
 pub mod reference;
@@ -66,9 +67,12 @@ pub use federated::{
     FederatedSessionSpec, FederatedSubjectKind, FederatedSubjectSpec,
 };
 pub use limit::{
-    BoundaryProblem, BoundarySpec, BoundaryStatus, BoundaryType, DelegationLimit, DelegationLimitSpec,
-    DelegationLimitStatus, EnforcementType, GrantCounts, LimitPodsSpec, LimitRolesSpec, LimitSessionSpec,
-    RefusedGrant, SealedStatus, StatementUse, WouldRefuse,
+    BoundarySpec, BoundaryType, DelegationLimit, DelegationLimitSpec, EnforcementType, LimitPodsSpec,
+    LimitRolesSpec, LimitSessionSpec,
+};
+pub use limit_status::{
+    BoundaryProblem, BoundaryStatus, DelegationLimitStatus, GrantCounts, RefusedGrant, SealedStatus,
+    StatementUse, WouldRefuse,
 };
 pub use method::SessionMethodSpec;
 pub use namespace_limit::{NamespaceLimit, NamespaceLimitSpec};

@@ -47,6 +47,12 @@ use crate::{RoleSessionsStatus, schema};
         json_path = r#".status.conditions[?(@.type=="Provisioned")].status"#,
         priority = 1
     ),
+    printcolumn(
+        name = "Since",
+        type_ = "date",
+        json_path = r#".status.conditions[?(@.type=="Ready")].lastTransitionTime"#,
+        priority = 1
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]

@@ -3,7 +3,7 @@
 use std::{fs, io, path::PathBuf};
 
 use deputy_api::{
-    crds::{crds, crds_yaml},
+    crds::{crds, crds_yaml, example},
     reference::reference_md,
 };
 use deputy_delegation::quota;
@@ -39,6 +39,30 @@ fn the_reference_is_that_of_the_types() {
     for crd in crds() {
         let path = format!("docs/reference/{}.md", crd.spec.names.kind.to_lowercase());
         compare(&path, &reference_md(&crd)).unwrap();
+    }
+}
+
+#[test]
+fn every_kind_is_explained_with_an_example_of_itself() {
+    for crd in crds() {
+        let (kind, names) = (&crd.spec.names.kind, &crd.spec.names);
+        let yaml = example(&names.plural).unwrap();
+        let read: serde_json::Value = serde_saphyr::from_str(yaml).unwrap();
+        assert_eq!(read["kind"], *kind);
+        assert_eq!(read["apiVersion"], "deputy.dev/v1alpha1", "{kind}");
+        assert_eq!(
+            read["metadata"].get("namespace").is_some(),
+            crd.spec.scope == "Namespaced",
+            "{kind}"
+        );
+        let schema = crd.spec.versions[0].schema.clone().unwrap();
+        let explained = schema.open_api_v3_schema.unwrap().description.unwrap();
+        let (_, shown) = explained.split_once("\n\nExample:\n\n").unwrap();
+        let shown: Vec<&str> = shown
+            .lines()
+            .map(|line| line.strip_prefix("    ").unwrap_or(line))
+            .collect();
+        assert_eq!(shown, yaml.lines().collect::<Vec<_>>(), "{kind}");
     }
 }
 
