@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{exit::Failure, text};
+use crate::{
+    exit::Failure,
+    text::{self, BYTE_ORDER_MARK},
+};
 
 /// The most that is read of one file; the API server takes 3 MiB of one object, and a file may hold many.
 pub const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
@@ -40,6 +43,15 @@ pub fn named<'a>(name: &'a str, paths: &'a [PathBuf]) -> impl Iterator<Item = (&
     paths.iter().map(move |path| (name, path.as_path()))
 }
 
+/// Arguments as a sentence names them.
+pub fn listed(paths: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| match is_standard_input(path) {
+        true => "standard input".to_owned(),
+        false => path.display().to_string(),
+    };
+    paths.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
 /// What reads `path`; `-` is standard input.
 ///
 /// # Errors
@@ -71,15 +83,24 @@ pub fn read_up_to(path: &Path, most: u64) -> Result<String, Failure> {
     text_up_to(path, most).map_err(|what| failed(path, &what))
 }
 
-/// The same as [`read`].
+/// The whole of a file of manifests. A byte order mark in front is passed over, as kubectl does: what is judged are the objects, and they
+/// have none.
 ///
 /// # Errors
-/// The same, without the path.
-pub fn text(path: &Path) -> Result<String, String> {
-    text_up_to(path, MAX_FILE_BYTES)
+/// As [`read`], without the path.
+pub fn manifests(path: &Path) -> Result<String, String> {
+    let mut bytes = bytes_up_to(path, MAX_FILE_BYTES)?;
+    if bytes.starts_with(BYTE_ORDER_MARK) {
+        bytes.drain(..BYTE_ORDER_MARK.len());
+    }
+    of_utf8(bytes)
 }
 
 fn text_up_to(path: &Path, most: u64) -> Result<String, String> {
+    of_utf8(bytes_up_to(path, most)?)
+}
+
+fn bytes_up_to(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     opened(path)
         .and_then(|file| file.take(most + 1).read_to_end(&mut bytes))
@@ -89,6 +110,10 @@ fn text_up_to(path: &Path, most: u64) -> Result<String, String> {
             "more than {most} bytes, which is the most that is read of a file"
         ));
     }
+    Ok(bytes)
+}
+
+fn of_utf8(bytes: Vec<u8>) -> Result<String, String> {
     match text::decode(&bytes) {
         Ok(_) => String::from_utf8(bytes).map_err(|error| error.to_string()),
         Err(not_text) => Err(not_text.to_string()),

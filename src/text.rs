@@ -16,12 +16,15 @@ pub enum TextError {
     Byte { byte: u8, offset: usize },
 }
 
+/// U+FEFF in UTF-8, as some editors begin a file.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
 /// UTF-8 without byte order mark.
 ///
 /// # Errors
 /// What else it is.
 pub fn decode(bytes: &[u8]) -> Result<&str, TextError> {
-    if bytes.starts_with(b"\xEF\xBB\xBF") {
+    if bytes.starts_with(BYTE_ORDER_MARK) {
         return Err(TextError::ByteOrderMark);
     }
     if let Some(name) = wide(bytes) {

@@ -121,6 +121,9 @@ fn problem(error: &Error, most: usize) -> YamlError {
         Error::AliasReplayLimitExceeded { .. } => {
             format!("its aliases stand for more than {MAX_REPLAYED} values")
         }
+        Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "an alias stands within what its anchor names, so it has no end".to_owned()
+        }
         other => {
             let said = other.to_string();
             let place = other

@@ -25,7 +25,7 @@ use self::{
 use crate::{
     credentials::kubeconfig::KubeconfigArguments,
     exit::{CommandAnswer, CommandResult, Failure, say},
-    input::{named, once},
+    input::{listed, named, once},
     objects::{ReadObjects, live},
     output::Output,
 };
@@ -68,6 +68,9 @@ pub struct CheckArguments {
     /// Exit with 0 although something is undecided, if nothing is refused
     #[arg(long)]
     allow_undecided: bool,
+    /// Exit with 2 where there is no object of Deputy's to judge, as when a path has changed
+    #[arg(long)]
+    require_objects: bool,
 }
 
 pub fn run(arguments: &CheckArguments) -> CommandResult {
@@ -88,7 +91,14 @@ pub fn run(arguments: &CheckArguments) -> CommandResult {
     write(&answer, arguments.format, &mut out)?;
     out.flush()?;
     if answer.objects.is_empty() {
-        say(&"nothing was judged: FILE has no object of Deputy's");
+        let nothing = format!(
+            "nothing was judged: no object of Deputy's is in {}",
+            listed(&arguments.files)
+        );
+        if arguments.require_objects {
+            return Err(Failure::input(nothing));
+        }
+        say(&nothing);
     }
     outcome(&answer, arguments.allow_undecided)
 }

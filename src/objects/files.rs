@@ -44,7 +44,7 @@ pub fn content(file: &NamedFile) -> Result<FileContent, Failure> {
             Err(error) => return Ok(FileContent::Unreadable(error.to_string())),
         }
     }
-    let fault = match input::text(path) {
+    let fault = match input::manifests(path) {
         Ok(text) => return Ok(FileContent::Text(text)),
         Err(fault) => fault,
     };

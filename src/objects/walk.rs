@@ -1,6 +1,9 @@
 //! Which files arguments name: a folder is gone through to its end.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{exit::Failure, input::failed};
 
@@ -32,7 +35,7 @@ impl NamedFile {
 }
 
 /// The files of `arguments`, in their order, those of a folder by name. `-` is standard input. In folders `*.yaml`, `*.yml` and `*.json`
-/// count; names that begin with a dot are left out, and links to folders are not followed. A folder that can't be listed is told as a
+/// count; each file is there once. Names that begin with a dot are left out, and links to folders are not followed. A folder that can't be listed is told as a
 /// file that can't be read.
 ///
 /// # Errors
@@ -50,7 +53,31 @@ pub fn files(arguments: &[PathBuf]) -> Result<Vec<NamedFile>, Failure> {
             });
         }
     }
+    if arguments.len() > 1 {
+        found = once_each(found);
+    }
     Ok(found)
+}
+
+/// Each file once, where arguments name it by several ways: `check . app.yaml`. Two files with one object are told, one file is not.
+fn once_each(files: Vec<NamedFile>) -> Vec<NamedFile> {
+    let mut places: HashMap<PathBuf, usize> = HashMap::new();
+    let mut kept: Vec<NamedFile> = Vec::with_capacity(files.len());
+    for file in files {
+        // Standard input, and what is not there, are as they are named.
+        let is_read = file.fault.is_none() && file.path != Path::new("-");
+        let place = is_read.then(|| file.path.canonicalize().ok()).flatten();
+        let first = place.as_ref().and_then(|place| places.get(place));
+        if let Some(first) = first.and_then(|first| kept.get_mut(*first)) {
+            first.is_named |= file.is_named;
+            continue;
+        }
+        if let Some(place) = place {
+            places.insert(place, kept.len());
+        }
+        kept.push(file);
+    }
+    kept
 }
 
 fn folder(path: &Path, depth: usize, found: &mut Vec<NamedFile>) -> Result<(), Failure> {

@@ -61,7 +61,8 @@ fn one_odd_file_of_a_folder_neither_ends_the_run_nor_stops_it() {
     let expected = "1 object: 1 accepted; 4 other documents passed over\n";
     assert_eq!((code, out.as_str(), err.as_str()), (0, expected, ""));
     // What may be a manifest is told, with all the rest.
-    folder.add("mark.json", format!("\u{feff}{ROLE}"));
+    let wide: Vec<u8> = ROLE.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    folder.add("wide.json", wide);
     std::os::unix::fs::symlink("nowhere", format!("{}/gone.yaml", folder.path())).unwrap();
     let Done { code, out, err } = check(&arguments);
     assert_eq!(
@@ -70,18 +71,50 @@ fn one_odd_file_of_a_folder_neither_ends_the_run_nor_stops_it() {
         "{out}"
     );
     for told in [
-        "mark.json:1:1: error[Unreadable]: ",
-        "it begins with a byte order mark",
+        "wide.json:1:1: error[Unreadable]: ",
+        "it is UTF-16",
         "gone.yaml:1:1: error[Unreadable]: ",
-        "3 objects: 1 accepted, 2 unreadable; 3 other documents passed over\n",
+        "3 objects: 1 accepted, 2 unreadable; 4 other documents passed over\n",
     ] {
         assert!(out.contains(told), "{told}: {out}");
     }
     // A file that is named is what somebody wants judged, and does not hide what is beside it.
-    let mark = File::new("check-mark.yaml", "\u{feff}a: 1\n");
-    let Done { code, out, .. } = check(&[mark.path(), folder.path(), "--limits", PLATFORM]);
+    let latin = File::new("check-latin.yaml", b"a: \xe9\n");
+    let Done { code, out, .. } = check(&[latin.path(), folder.path(), "--limits", PLATFORM]);
     assert_eq!(code, 2, "{out}");
     assert!(out.contains("4 objects: 1 accepted, 3 unreadable"), "{out}");
+}
+
+#[test]
+fn a_byte_order_mark_before_a_manifest_is_passed_over_as_kubectl_does() {
+    let mark = File::new("check-mark.yaml", format!("\u{feff}{ROLE}"));
+    let Done { code, out, err } = check(&[mark.path(), "--limits", PLATFORM]);
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (0, "1 object: 1 accepted\n", "")
+    );
+}
+
+#[test]
+fn a_file_that_is_named_by_several_ways_is_read_once() {
+    let folder = Folder::new("check-named-twice");
+    folder.add("role.yaml", ROLE);
+    let role = format!("{}/role.yaml", folder.path());
+    let link = format!("{}/link.yaml", folder.path());
+    std::os::unix::fs::symlink("role.yaml", link).unwrap();
+    for named in [
+        vec![folder.path(), &role],
+        vec![&role, folder.path()],
+        vec![&role, &role],
+    ] {
+        let Done { code, out, .. } = check(&[named, vec!["--limits", PLATFORM]].concat());
+        assert_eq!((code, out.as_str()), (0, "1 object: 1 accepted\n"));
+    }
+    // Two files with one object are another thing.
+    folder.add("other.yaml", ROLE);
+    let Done { code, out, .. } = check(&[folder.path(), &role, "--limits", PLATFORM]);
+    assert_eq!(code, 2, "{out}");
+    assert!(out.contains("the object is there twice"), "{out}");
 }
 
 #[test]
@@ -140,7 +173,19 @@ fn that_nothing_was_judged_is_said() {
     assert_eq!(out, "no object of Deputy's; 1 other document passed over\n");
     assert_eq!(
         err,
-        "deputy: nothing was judged: FILE has no object of Deputy's\n"
+        "deputy: nothing was judged: no object of Deputy's is in standard input\n"
+    );
+    // A path that has changed is not for a pipeline to pass.
+    let empty = Folder::new("check-nothing");
+    let Done { code, err, .. } = check(&[empty.path(), "--require-objects"]);
+    let said = format!(
+        "deputy: nothing was judged: no object of Deputy's is in {}\n",
+        empty.path()
+    );
+    assert_eq!((code, err), (2, said));
+    assert_eq!(
+        check(&[APPLICATION, "--limits", PLATFORM, "--require-objects"]).code,
+        0
     );
 }
 

@@ -612,6 +612,10 @@ fn what_is_too_deep_or_too_much_is_refused_with_the_limit() {
         ),
         (many, "it has more than 250000 values"),
         (documents, "it has more than 1,024 documents"),
+        (
+            "a: &a {b: *a}\n".to_owned(),
+            "an alias stands within what its anchor names, so it has no end",
+        ),
     ] {
         let Done { code, err, .. } = deputy(&["policy", "lint", "-"], &text);
         assert_eq!(code, 2);
