@@ -35,6 +35,14 @@ impl Failure {
         Self::Process(message.to_string())
     }
 
+    /// The same, of this API server.
+    pub fn of_api_server(self, url: &impl std::fmt::Display) -> Self {
+        match self {
+            Self::Process(message) => Self::Process(format!("{message} (API server {url})")),
+            other => other,
+        }
+    }
+
     /// The process can't begin or go on, for this error and its causes.
     pub fn error(error: impl std::error::Error) -> Self {
         Self::Process(deputy_runtime::error::chain(&error))

@@ -160,7 +160,7 @@ impl Gathering {
             },
         );
         listed.await.map_err(|why| match why {
-            Unanswered::Error(error) => format!("failed to list {}: {error}", resource.plural),
+            why @ Unanswered::Error(_) => format!("failed to list {}: {why}", resource.plural),
             late => late.to_string(),
         })?;
         unreadable.map_or(Ok(is_whole), Err)

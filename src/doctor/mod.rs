@@ -58,6 +58,7 @@ pub fn run(arguments: &DoctorArguments) -> CommandResult {
         false => connection(&arguments.kubeconfig)?.0,
     };
     let namespace = arguments.namespace.as_ref().map(ToString::to_string);
+    let url = config.cluster_url.clone();
     let snapshot = block_on(async {
         let client = kube::Client::try_from(config).map_err(Failure::error)?;
         let clock = clock(&client).await;
@@ -68,7 +69,9 @@ pub fn run(arguments: &DoctorArguments) -> CommandResult {
             pods,
         };
         if let Err(why) = gathering.is_there().await {
-            return Err(Failure::process(format!("the API server can't be asked: {why}")));
+            return Err(Failure::process(format!(
+                "the API server {url} can't be asked: {why}"
+            )));
         }
         Ok(gathering.snapshot(clock).await)
     })?;

@@ -55,11 +55,13 @@ pub fn live_beside(
     }
     let (config, namespace) = connection(arguments)?;
     let of_context = namespace.as_deref();
-    let (objects, core) = block_on(async {
+    let url = config.cluster_url.clone();
+    let read = block_on(async {
         let client = Client::try_from(config).map_err(Failure::error)?;
         let core = beside(&client, wanted, of_context).await?;
         Ok::<_, Failure>((list_all(&client).await?, core))
-    })??;
+    })?;
+    let (objects, core) = read.map_err(|failure| failure.of_api_server(&url))?;
     Ok(Some(LiveObjects {
         objects,
         core,

@@ -2,6 +2,7 @@
 
 use std::{fmt, time::Duration};
 
+use deputy_runtime::error::chain;
 use kube::{api::ListParams, core::ObjectList};
 
 /// How long one page may take whoever asks for no other time.
@@ -21,7 +22,7 @@ pub enum Unanswered {
 impl fmt::Display for Unanswered {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Error(error) => error.fmt(f),
+            Self::Error(error) => f.write_str(&chain(error)),
             Self::Late(within) => write!(f, "no answer in {} s", within.as_secs()),
         }
     }

@@ -156,8 +156,11 @@ pub fn versions(snapshot: &DoctorSnapshot) -> CheckOutcome {
         let name = format!("deputy-{process}");
         match snapshot.object("Deployment", &name) {
             Err(why) => found.push(DoctorFinding::unknown(&format!("Deployment {name}"), why)),
-            // That it is missing is said by another check.
-            Ok(None) => {}
+            // That it is missing is said by another check; which version it is of can't be.
+            Ok(None) => found.push(DoctorFinding::unknown(
+                &format!("Deployment {name}"),
+                "it is not there",
+            )),
             Ok(Some(object)) => {
                 let image = container(object, process).map(|own| text(own, "/image"));
                 images.entry(image.unwrap_or_default()).or_default().push(process);

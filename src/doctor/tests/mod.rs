@@ -114,6 +114,14 @@ fn a_check_that_misses_one_object_is_unknown() {
             };
             let mut snapshot = install();
             let object = snapshot.objects.get_mut(&(*kind, name.clone())).unwrap();
+            *object = Ok(None);
+            let reports = judge(&snapshot, &[]);
+            // Nor is anything said to be fine about a process that is not there at all.
+            for check in expected.iter().filter(|_| *kind == "Deployment") {
+                let told = states(&reports).iter().any(|(name, _)| name == check);
+                assert!(told, "{check} without {kind} {name}: {reports:?}");
+            }
+            let object = snapshot.objects.get_mut(&(*kind, name.clone())).unwrap();
             *object = Err("forbidden".to_owned());
             let reports = judge(&snapshot, &[]);
             let expected: Vec<_> = expected
