@@ -8,6 +8,8 @@ import textwrap
 import time
 from pathlib import Path
 
+from rig.tools import binary
+
 from .stage import Stage
 from .stories import STORIES
 from .telling import NotAsTold, chapter
@@ -17,11 +19,11 @@ def keep(stage: Stage) -> None:
     """Says how to play with what runs, and waits."""
     chapter("Left running")
     print(textwrap.dedent(f"""
-        export KUBECONFIG={stage.cluster.kubeconfig}
+        export KUBECONFIG={stage.cluster.kubeconfig} PATH={binary("kubectl").parent}:$PATH
         kubectl get deputy -A
         kubectl apply -f examples/refused/another-bucket.yaml
 
-        # AWS as its administrator
+        # AWS as its administrator, where the command aws is installed
         export AWS_ENDPOINT_URL={stage.aws.direct_url} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1
         aws iam list-roles
 

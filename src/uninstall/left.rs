@@ -118,10 +118,10 @@ impl LeftObjects {
             "Deputy is not removed: it still has this, and without Deputy nobody takes access away when it has to end, and nobody \
              deletes it in AWS:\n{}Nothing was changed. Delete these objects while Deputy runs, and uninstall again (docs/operations.md, \
              \"Removing Deputy\"). Or say what is to become of them:\n\
-             - uninstall.policy=Retain: IAM roles stay in AWS with their ids, shut; their objects go, limits, bindings and accounts stay\n\
-             - uninstall.policy=Delete: everything of this is deleted, in AWS first\n\
-             Helm calls the release \"uninstalling\" now: first `helm rollback RELEASE REVISION`, with the last revision of `helm history RELEASE`; then \
-             `helm upgrade` with the value, and `helm uninstall`.\n\
+             - uninstall.policy=Retain of the chart, or --policy Retain by hand: IAM roles stay in AWS with their ids, shut; their objects go, limits, bindings and accounts stay\n\
+             - uninstall.policy=Delete, or --policy Delete: everything of this is deleted, in AWS first\n\
+             Where `helm uninstall` asked, Helm calls the release \"uninstalling\" now: first `helm rollback RELEASE REVISION`, with the last revision of \
+             `helm history RELEASE`; then `helm upgrade` with the value, and `helm uninstall`.\n\
              To go all the same, and leave everything as it is: `helm uninstall --no-hooks`\n{}",
             self.lines(),
             if self.is_known() { "" } else { TO_KNOW }

@@ -108,7 +108,7 @@ fn not_all_may_stay(refused: &[String], of: usize) -> String {
     format!(
         "Deputy is not removed: {} of {of} objects with IAM roles may not say deletionPolicy: Retain:\n{shown}Nothing was changed. A role stays \
          where a DelegationLimit applies, and every one that does says roles.allowRetain: true. Let the limits say so, delete these objects, or \
-         choose uninstall.policy=Delete\n",
+         choose uninstall.policy=Delete (--policy Delete by hand)\n",
         refused.len()
     )
 }

@@ -26,7 +26,7 @@ pub struct RoleSessionsStatus {
     pub service_accounts_hash: Option<String>,
 
     /// The people whose sessions may run, each by a mark of the binding and of the subject that names them. The broker makes sessions for no
-    /// other. At most 64, or 8; of more, one SHA-256 over all.
+    /// other. At most 64, of a ClusterAWSRole 8 for each IAM role; of more, one SHA-256 over all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"), inner(length(max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
@@ -37,13 +37,13 @@ pub struct RoleSessionsStatus {
     pub cut_people: Option<CutPeopleStatus>,
 
     /// SHA-256, in hexadecimal, over each of those whose sessions the broker does not make: AWS principals, people and systems of identity
-    /// providers, ServiceAccounts that call STS themselves. At most 64, or 8; of more, one over all.
+    /// providers, ServiceAccounts that call STS themselves. At most 64, of a ClusterAWSRole 8 for each IAM role; of more, one over all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"), inner(length(max = 64)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub others: Vec<String>,
 
-    /// The sessions that are cut. At most 64, or 8.
+    /// The sessions that are cut. At most 64, of a ClusterAWSRole 8 for each IAM role.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = "quota::SERVICE_ACCOUNTS_RECORDED"))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
