@@ -55,6 +55,9 @@ MANAGED_POLICIES := $(abspath $(or $(CARGO_TARGET_DIR),target))/bench-data/manag
 managed-policies:
 	@hack/bench-data
 
+# Two processes, because tests wait for most of their time: tests/conftest.py says which may run beside each other.
+BESIDE_EACH_OTHER := -n 2 --dist loadscope
+
 .PHONY: test
 test: export DEPUTY_MANAGED_POLICIES = $(MANAGED_POLICIES)
 test: lint tools managed-policies check verify ## All tests that need no root: format, lints, unit, generated files, real API server, AWS doubles, real clients
@@ -63,7 +66,7 @@ test: lint tools managed-policies check verify ## All tests that need no root: f
 	tests/chart/verify
 	@if [ -x "$$($(TOOL) path helm4)" ]; then HELM="$$($(TOOL) path helm4)" tests/chart/verify; \
 	else echo "SKIPPED: the charts by Helm 4, which takes minutes to build: hack/tools/tool build helm4"; fi
-	$(PYTEST) tests/rig tests/reference tests/gitops tests/chart tests/release tests/report tests/book tests/integration
+	$(PYTEST) $(BESIDE_EACH_OTHER) tests/rig tests/reference tests/gitops tests/chart tests/release tests/report tests/book tests/integration
 
 # The example of the SDK for Rust is tried where `make check` has built it. WRITE and SDKS_REQUIRE are read by the tests.
 .PHONY: sdks

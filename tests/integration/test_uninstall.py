@@ -146,13 +146,19 @@ def test_roles_without_an_object_are_told_before_anything_is_changed(apart, poli
 
 def test_a_role_of_a_cluster_role_that_may_not_stay_is_no_yes(apart):
     """The webhook lets a few grants be suspended, with a warning: that is no proof that they stay."""
+    apart.wait(ACCOUNT_PATH, "Swept", "True", timeout=90)
     for name in ("letting", "strict"):
         Team(apart, name, True, True, (reads(name),), roles={"allowRetain": name == "letting"})
     apart.create(cluster_role("keeper", ["letting", "strict"]))
     for name in ("letting", "strict"):
         apart.create(bound(name, "keeper"))
+    path = f"{API}/clusterawsroles/keeper"
     wait_until(lambda: len(apart.roles_in_aws()) == 2, "both roles", 30)
-    path, mark = f"{API}/clusterawsroles/keeper", apart.aws.recorder.mark()
+    # A role is there before its policies are.
+    apart.wait(path, "Ready", "True", timeout=60)
+    for name in ("letting", "strict"):
+        apart.wait(f"{API}/namespaces/{name}/awsrolebindings/reader", "Ready", "True", timeout=60)
+    mark = apart.aws.recorder.mark()
     done = uninstall(apart, "Retain")
     assert done.returncode == 1, done
     for part in ("1 of 1 objects", "ClusterAWSRole keeper: in namespace strict", "DelegationLimit strict", "Nothing was changed"):
