@@ -172,6 +172,28 @@ def test_two_bindings_for_one_service_account_are_told_and_the_older_one_is_the_
     team.wait_binding("z-second", "True", "Ready")
 
 
+def test_whoever_deletes_a_role_is_told_what_names_it(scenario, team):
+    team.granted()
+    path = team.role_path()
+    said = f"AWSRole uploader: named by 1 AWSRoleBinding, which gives no further credentials once it is gone: {team.name}/uploader"
+    wait_until(lambda: said in scenario.admin.warnings("DELETE", f"{path}?dryRun=All"), "the binding known", 10)
+    done = scenario.cluster.kubectl("delete", "awsrole", "uploader", "-n", team.name, "--dry-run=server")
+    assert f"Warning: {said}" in done.stderr, done.stderr
+    assert scenario.admin.warnings("DELETE", f"{team.binding_path()}?dryRun=All") == []
+    # The controllers of the API server are not told: nobody reads it there.
+    for account in ("generic-garbage-collector", "namespace-controller"):
+        who = f"system:serviceaccount:kube-system:{account}"
+        done = scenario.cluster.kubectl(
+            "delete", "awsrole", "uploader", "-n", team.name, "--dry-run=server", "--as", who, "--as-group", "system:masters"
+        )
+        assert "Warning" not in done.stderr, done.stderr
+    # Without the webhook it goes without a word.
+    scenario.deputy.processes["webhook"].stop()
+    assert scenario.admin.warnings("DELETE", path) == []
+    scenario.deputy.start_process("webhook")
+    team.wait_binding(status="False", reason="RoleNotFound")
+
+
 def test_a_limit_in_use_is_not_deleted_by_mistake(scenario, team):
     team.granted()
     with pytest.raises(ApiError) as error:

@@ -37,6 +37,7 @@ mod index;
 mod kept;
 mod limits;
 mod look;
+mod namers;
 mod parse;
 mod pods;
 mod questions;
@@ -66,6 +67,7 @@ pub use kept::{BindingHead, Headed, RoleHead};
 pub use look::{
     LookError, Seen, look, look_for_bindings, look_for_federated_bindings, look_for_role, role_at,
 };
+pub use namers::{Namers, NamingObjects};
 pub use pods::PodLife;
 pub use questions::Counts;
 pub use suspension::{ProposedChange, Suspension};

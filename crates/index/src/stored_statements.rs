@@ -118,4 +118,17 @@ impl Statements {
             })
             .collect()
     }
+
+    /// The same, without those that are being deleted.
+    pub(crate) fn granting(
+        &self,
+        namespace: &NamespaceName,
+        is_it: impl Fn(&StatementPrincipal) -> bool,
+    ) -> impl Iterator<Item = ObjectId> {
+        let naming = self.naming(namespace, is_it).into_iter();
+        naming.filter(|id| {
+            let known = self.get(id);
+            known.is_some_and(|known| !known.stored.view.meta.terminating)
+        })
+    }
 }

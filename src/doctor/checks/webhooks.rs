@@ -12,6 +12,7 @@ const KINDS: [&str; 2] = ["ValidatingWebhookConfiguration", "MutatingWebhookConf
 /// The webhooks of each configuration, and whether an answer must be there.
 const WEBHOOKS: &[(&str, &str, bool)] = &[
     ("ValidatingWebhookConfiguration", OBJECTS_WEBHOOK, true),
+    ("ValidatingWebhookConfiguration", "deletions.deputy.dev", false),
     ("MutatingWebhookConfiguration", "pods.deputy.dev", false),
     ("MutatingWebhookConfiguration", "system-pods.deputy.dev", false),
 ];

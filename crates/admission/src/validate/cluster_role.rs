@@ -7,7 +7,7 @@ use deputy_api::{ClusterAWSRole, convert};
 use deputy_delegation::ObjectName;
 use serde_json::Value;
 
-use super::{blast_radius, lints, object::ReviewedObject};
+use super::{blast_radius, lints, named, object::ReviewedObject};
 use crate::{facts::Facts, review::Verdict};
 
 pub(super) fn review(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
@@ -34,11 +34,15 @@ pub(super) fn delete(reviewed: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     let impact = facts.impact_of_cluster_role(&name, None);
     let small = blast_radius::is_small(&impact);
     let verdict = Verdict::allow().audit("decision", "deleted");
-    blast_radius::guard(
+    let verdict = blast_radius::guard(
         reviewed,
         "is in use: its deletion would suspend",
         &impact,
         small,
         verdict,
-    )
+    );
+    if verdict.is_denied() {
+        return verdict;
+    }
+    named::warn(reviewed, facts, verdict)
 }

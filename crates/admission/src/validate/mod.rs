@@ -11,6 +11,8 @@ mod cluster_role;
 mod federated;
 mod limit;
 mod lints;
+mod listed;
+mod named;
 mod object;
 mod overlap;
 mod role;
@@ -102,17 +104,7 @@ fn disagreement(kind: DeputyKind, request: &ReviewRequest<'_>, object: &Value) -
 /// The verdict on an object, by its kind.
 fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     if object.operation == Operation::Delete {
-        if let Err(stale) = facts.current_for_deletion(object.kind) {
-            return not_known(&stale);
-        }
-        return match object.kind {
-            DeputyKind::Account => account::delete(object, facts),
-            DeputyKind::Limit => limit::delete(object, facts),
-            DeputyKind::ClusterRole => cluster_role::delete(object, facts),
-            DeputyKind::Role | DeputyKind::Binding | DeputyKind::FederatedBinding | DeputyKind::Statement => {
-                Verdict::allow()
-            }
-        };
+        return delete(object, facts);
     }
     if let Some(old) = object.old
         && old.get("spec") == object.object.get("spec")
@@ -128,6 +120,23 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
         return not_known(&stale);
     }
     judge(object, facts)
+}
+
+/// The verdict on an object that is to go. Of an account, a limit and a ClusterAWSRole it may be a no, and then has to be known; what is in a
+/// namespace may always go.
+fn delete(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
+    let guarded = match object.kind {
+        DeputyKind::Account => account::delete,
+        DeputyKind::Limit => limit::delete,
+        DeputyKind::ClusterRole => cluster_role::delete,
+        DeputyKind::Role | DeputyKind::Binding | DeputyKind::FederatedBinding | DeputyKind::Statement => {
+            return named::warn(object, facts, Verdict::allow().audit("decision", "deleted"));
+        }
+    };
+    match facts.current_for_deletion(object.kind) {
+        Ok(()) => guarded(object, facts),
+        Err(stale) => not_known(&stale),
+    }
 }
 
 /// The verdict on an object that nobody applies: what it would be if somebody did, in a cluster that is known however old that is.

@@ -8,6 +8,7 @@ mod dry_runs;
 mod federated;
 mod limits;
 mod lints;
+mod named;
 mod names;
 mod overlaps;
 mod properties;

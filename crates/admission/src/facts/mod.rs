@@ -1,5 +1,7 @@
 //! What reviews ask of the index.
 
+mod names;
+
 use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use deputy_api::convert::RoleTemplate;

@@ -1,0 +1,37 @@
+//! What names an object that goes.
+
+use deputy_delegation::{NamespaceName, ObjectName, model::ObjectId};
+use deputy_index::{Namers, ResourceKind};
+use serde_json::Value;
+
+use super::Facts;
+use crate::kind::DeputyKind;
+
+/// So many names of each kind are looked up; a warning has room for fewer.
+const NAMES: usize = 8;
+
+impl Facts {
+    /// What names an object that is about to be deleted. Nothing of a kind that nothing names by which it would get credentials, and
+    /// nothing where what is known is old.
+    pub(crate) fn namers(&self, kind: DeputyKind, object: &Value) -> Namers {
+        let known = [ResourceKind::Bindings, ResourceKind::Statements];
+        self.namers_by_name(kind, object)
+            .filter(|_| self.index.current(&known).is_ok())
+            .unwrap_or_default()
+    }
+
+    fn namers_by_name(&self, kind: DeputyKind, object: &Value) -> Option<Namers> {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+        let name = ObjectName::new(text("/metadata/name")?).ok()?;
+        let id = |name| {
+            let namespace = NamespaceName::new(text("/metadata/namespace")?).ok()?;
+            Some(ObjectId { namespace, name })
+        };
+        match kind {
+            DeputyKind::Role => Some(self.index.namers_of_role(&id(name)?.into(), NAMES)),
+            DeputyKind::ClusterRole => Some(self.index.namers_of_cluster_role(&name, NAMES)),
+            DeputyKind::FederatedBinding => Some(self.index.namers_of_federated(&id(name)?, NAMES)),
+            DeputyKind::Account | DeputyKind::Limit | DeputyKind::Binding | DeputyKind::Statement => None,
+        }
+    }
+}
