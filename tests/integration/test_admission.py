@@ -194,6 +194,32 @@ def test_whoever_deletes_a_role_is_told_what_names_it(scenario, team):
     team.wait_binding(status="False", reason="RoleNotFound")
 
 
+@pytest.mark.parametrize("session", [{"policy": None}, {"policy": None, "scope": "Pod"}, None], ids=["policy", "with-scope", "session"])
+def test_a_null_that_kubectl_drops_is_refused_as_one_that_it_sends(scenario, team, session):
+    team.role()
+    wants = binding(team.name, "uploader", "uploader", "uploader")
+    wants["spec"]["session"] = session
+    words = "spec.session"
+
+    def apply(manifest: dict, *flags: str) -> str:
+        done = scenario.cluster.kubectl("apply", *flags, "-f", "-", input=json.dumps(manifest), check=False)
+        return done.stderr if done.returncode else ""
+
+    refusals = [apply(wants), apply(wants, "--server-side")]
+    assert all(words in refusal for refusal in refusals), refusals
+    said = [refusal[refusal.index(words) :].strip() for refusal in refusals]
+    assert said[0] == said[1], said
+    # A policy that is there is not taken away by it either.
+    narrow = copy.deepcopy(wants)
+    narrow["spec"]["session"] = {"policy": document(READ)}
+    assert apply(narrow) == ""
+    assert words in apply(wants)
+    assert scenario.admin.get(team.binding_path())["spec"]["session"]["policy"] == document(READ)
+    # Without the field it is meant.
+    del wants["spec"]["session"]
+    assert apply(wants) == ""
+
+
 def test_a_limit_in_use_is_not_deleted_by_mistake(scenario, team):
     team.granted()
     with pytest.raises(ApiError) as error:

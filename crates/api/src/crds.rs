@@ -94,8 +94,8 @@ pub fn crds_yaml(plural: &str) -> Option<String> {
 
 /// Fields of a binding whose absence means more than their presence. A template that renders `policy:` with nothing
 /// behind it did not mean "all of the role". The API server would silently drop such a null; kept, it reaches those who
-/// refuse it.
-const NULL_KEPT: &[&[&str]] = &[&["spec", "session"], &["spec", "session", "policy"]];
+/// refuse it. The outer ones come first.
+pub const NULL_KEPT: &[&[&str]] = &[&["spec", "session"], &["spec", "session", "policy"]];
 
 fn keep_null(schema: &mut JSONSchemaProps, path: &[&str]) {
     match path.split_first() {

@@ -8,6 +8,7 @@ mod account;
 mod binding;
 mod blast_radius;
 mod cluster_role;
+mod dropped_null;
 mod federated;
 mod limit;
 mod lints;
@@ -119,7 +120,17 @@ fn decide(object: &ReviewedObject<'_>, facts: &Facts) -> Verdict {
     if let Err(stale) = facts.current() {
         return not_known(&stale);
     }
-    judge(object, facts)
+    let Some(restored) = dropped_null::restored(object) else {
+        return judge(object, facts);
+    };
+    let object = ReviewedObject {
+        kind: object.kind,
+        operation: object.operation.clone(),
+        object: &restored,
+        old: object.old,
+        tells_names: object.tells_names,
+    };
+    judge(&object, facts)
 }
 
 /// The verdict on an object that is to go. Of an account, a limit and a ClusterAWSRole it may be a no, and then has to be known; what is in a

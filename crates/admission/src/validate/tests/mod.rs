@@ -4,6 +4,7 @@ mod accounts;
 mod bindings;
 mod cluster_roles;
 mod crafted;
+mod dropped_nulls;
 mod dry_runs;
 mod federated;
 mod limits;
