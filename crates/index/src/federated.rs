@@ -220,6 +220,18 @@ impl Index {
         }
     }
 
+    /// The decision about a stored one as a change would leave what it rests on.
+    pub(crate) fn federated_with(&self, id: &ObjectId, change: ProposedChange<'_>) -> Option<Decision> {
+        let binding = self.decide_federated(id)?.binding;
+        let facts = self.facts_with(&binding.account, &binding.id.namespace, change);
+        let held_by = self.state.read().federated.holder(&binding);
+        Some(decide(&self.question_of_federated(
+            &binding,
+            &facts,
+            held_by.as_ref(),
+        )))
+    }
+
     /// Counts one of them.
     pub(crate) fn look_at_federated(
         &self,

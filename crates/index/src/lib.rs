@@ -51,6 +51,7 @@ mod telling;
 mod under_limit;
 mod uses;
 mod watch;
+mod why_suspended;
 
 pub use boundaries::boundary_state;
 pub use decisions::{BindingDecision, GrantRef};
@@ -74,6 +75,7 @@ pub use suspension::{ProposedChange, Suspension};
 pub use under_limit::{LimitGrants, LimitTally, WouldBeRefused};
 pub use uses::AccountUse;
 pub use watch::{PODS_NOT_ENDED, WatchError, watch};
+pub use why_suspended::WhySuspended;
 
 #[cfg(test)]
 mod tests;

@@ -182,6 +182,15 @@ impl Index {
         }
     }
 
+    /// The decision about a stored one as a change would leave what it rests on.
+    pub(crate) fn statement_with(&self, id: &ObjectId, change: ProposedChange<'_>) -> Option<Decision> {
+        let view = self.statement(id)?;
+        let statement = view.granting();
+        let statement = statement.known()?;
+        let facts = self.facts_with(&statement.account, &statement.id.namespace, change);
+        Some(decide(&self.question_of_statement(statement, &facts)))
+    }
+
     /// Counts one of them.
     pub(crate) fn look_at_statement(
         &self,

@@ -168,14 +168,7 @@ impl Index {
             suspension.looked_at += indexed;
             return;
         };
-        let exchanged = match hypothesis {
-            ProposedChange::Role(_, role) => role.map_or(Entry::Missing, |r| Entry::Known(Arc::clone(r))),
-            ProposedChange::ClusterRole(_, template) => {
-                let template = template.map_or(Entry::Missing, |t| Entry::Known(Arc::clone(t)));
-                instance_entry(&template, id)
-            }
-            ProposedChange::Limit(..) | ProposedChange::Account(..) => Entry::Known(Arc::clone(&role)),
-        };
+        let exchanged = exchanged(id, &role, hypothesis);
         let facts = exchanged
             .known()
             .map(|role| self.facts_with(&role.account, &role.id.namespace, hypothesis));
@@ -268,5 +261,17 @@ impl Index {
             ProposedChange::Account(..) | ProposedChange::Role(..) | ProposedChange::ClusterRole(..) => {}
         }
         facts
+    }
+}
+
+/// A stored role as a change would leave it.
+pub(crate) fn exchanged(id: &RoleId, role: &Arc<Role>, change: ProposedChange<'_>) -> Entry<Role> {
+    match change {
+        ProposedChange::Role(_, role) => role.map_or(Entry::Missing, |r| Entry::Known(Arc::clone(r))),
+        ProposedChange::ClusterRole(_, template) => {
+            let template = template.map_or(Entry::Missing, |t| Entry::Known(Arc::clone(t)));
+            instance_entry(&template, id)
+        }
+        ProposedChange::Limit(..) | ProposedChange::Account(..) => Entry::Known(Arc::clone(role)),
     }
 }

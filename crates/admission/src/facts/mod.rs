@@ -15,7 +15,7 @@ use deputy_delegation::{
 };
 use deputy_index::{
     AccountUse, ChosenBinding, DefaultBinding, GrantRef, Index, NamespaceInfo, ProposedChange, ResourceKind,
-    Seen, ServiceAccountInfo, Stale,
+    Seen, ServiceAccountInfo, Stale, WhySuspended,
 };
 
 use crate::{inject::HostNetworkLeave, kind::DeputyKind};
@@ -29,11 +29,23 @@ pub(crate) struct Impact {
     pub(crate) looked_at: usize,
     /// Those looked at that are accepted now.
     pub(crate) accepted: usize,
-    /// Names of those that would not be accepted afterwards, or reach nobody who has them, in order.
-    pub(crate) suspended: Vec<String>,
+    /// Those that would not be accepted afterwards, or reach nobody who has them, in order.
+    pub(crate) suspended: Vec<SuspendedGrant>,
     /// How many of them would be accepted, and reach nobody who has them.
     pub(crate) shut_out: usize,
 }
+
+/// A grant that a change would suspend.
+#[derive(Debug)]
+pub(crate) struct SuspendedGrant {
+    /// `AWSRole payments/uploader`
+    pub(crate) title: String,
+    /// Why, in one line; of those that nobody names, and of which there was no time to ask, none.
+    pub(crate) why: Option<String>,
+}
+
+/// Of so many suspended grants it is asked why: as many as are named.
+pub(crate) const SUSPENDED_SHOWN: usize = 20;
 
 /// How pods get sessions by a binding.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -249,19 +261,43 @@ impl Facts {
 
     fn impact(&self, hypothesis: ProposedChange<'_>) -> Impact {
         let found = self.index.suspended_by(hypothesis, self.deadline);
-        let name = |grant: &GrantRef| match grant {
+        let title = |grant: &GrantRef| match grant {
             GrantRef::Role(id) => id.title().to_string(),
             GrantRef::Binding(id) => format!("AWSRoleBinding {id}"),
             GrantRef::FederatedUser(id) => format!("AWSFederatedUserBinding {id}"),
             GrantRef::Statement(id) => format!("AWSResourcePolicyStatement {id}"),
         };
+        let suspended = found.suspended.iter().enumerate().map(|(at, grant)| {
+            let is_over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            let asked = at < SUSPENDED_SHOWN && !is_over;
+            SuspendedGrant {
+                title: title(grant),
+                why: asked.then(|| self.why(grant, hypothesis)).flatten(),
+            }
+        });
         Impact {
             concerned: found.concerned,
             looked_at: found.looked_at,
             accepted: found.accepted,
-            suspended: found.suspended.iter().map(name).collect(),
+            suspended: suspended.collect(),
             shut_out: found.shut_out,
         }
+    }
+
+    fn why(&self, grant: &GrantRef, change: ProposedChange<'_>) -> Option<String> {
+        Some(match self.index.why_suspended(grant, change)? {
+            WhySuspended::ByRole => "its role is".to_owned(),
+            WhySuspended::Itself(Decision::Refused(violations)) => {
+                let first = violations.first()?;
+                let more = match violations.len() - 1 {
+                    0 => String::new(),
+                    more => format!(", and {more} more"),
+                };
+                format!("{}{more}: {}: {}", first.reason, first.field, first.message)
+            }
+            WhySuspended::Itself(Decision::Undecided(missing)) => missing.to_string(),
+            WhySuspended::Itself(Decision::Accepted(_)) => return None,
+        })
     }
 
     /// The binding that a ServiceAccount gets when it names none: the oldest one.

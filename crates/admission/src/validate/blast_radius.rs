@@ -1,7 +1,10 @@
 //! The guard of the blast radius: a change of a limit that would suspend many grants at once has to be meant.
 
 use super::object::ReviewedObject;
-use crate::{facts::Impact, review::Verdict};
+use crate::{
+    facts::{Impact, SUSPENDED_SHOWN, SuspendedGrant},
+    review::{Verdict, cut},
+};
 
 /// The annotation that says how many suspended grants are meant.
 pub const ACCEPT_SUSPENDING: &str = "deputy.dev/accept-suspending";
@@ -9,8 +12,8 @@ pub const ACCEPT_SUSPENDING: &str = "deputy.dev/accept-suspending";
 const FREE: usize = 5;
 /// … or this part of the grants that the limit applies to and that are accepted now, in percent.
 const FREE_PERCENT: usize = 5;
-/// Names in a refusal and in the warnings.
-const NAMES_SHOWN: usize = 20;
+/// Of why a grant would be suspended, in a refusal, in characters.
+const WHY_CHARS: usize = 512;
 /// Instead of names, for who has not shown that names may be told.
 pub(super) const WHERE: &str = "kubectl get awsroles,awsrolebindings -A shows which there are";
 
@@ -82,8 +85,18 @@ fn named(reviewed: &ReviewedObject<'_>, impact: &Impact, verdict: Verdict) -> Ve
     if !reviewed.tells_names {
         return verdict.warn(format!("suspends grants; {WHERE}"));
     }
-    let names = impact.suspended.iter().take(NAMES_SHOWN);
-    names.fold(verdict, |verdict, name| verdict.warn(format!("suspends {name}")))
+    let shown = impact.suspended.iter().take(SUSPENDED_SHOWN);
+    shown.fold(verdict, |verdict, grant| {
+        verdict.warn(format!("suspends {}", with_reason(grant)))
+    })
+}
+
+/// A grant, and why it would be suspended.
+fn with_reason(grant: &SuspendedGrant) -> String {
+    match &grant.why {
+        Some(why) => format!("{}: {}", grant.title, cut(why, WHY_CHARS)),
+        None => grant.title.clone(),
+    }
 }
 
 /// `verdict` with a warning for each grant that a change of something else than a limit would suspend.
@@ -123,11 +136,11 @@ fn refusal(reviewed: &ReviewedObject<'_>, what: &str, impact: &Impact, said: Opt
         return format!("{text}. {WHERE}");
     }
     text.push_str(". Suspended would be:");
-    for name in impact.suspended.iter().take(NAMES_SHOWN) {
+    for grant in impact.suspended.iter().take(SUSPENDED_SHOWN) {
         text.push_str("\n- ");
-        text.push_str(name);
+        text.push_str(&with_reason(grant));
     }
-    if let Some(more) = count.checked_sub(NAMES_SHOWN).filter(|n| *n > 0) {
+    if let Some(more) = count.checked_sub(SUSPENDED_SHOWN).filter(|n| *n > 0) {
         text.push_str(&format!("\n- and {more} more"));
     }
     text

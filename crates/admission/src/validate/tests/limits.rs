@@ -61,9 +61,10 @@ fn up_to_five_grants_may_be_suspended_with_a_warning_that_names_them() {
     let warnings = answer.allowed();
     assert_eq!(warnings.len(), 6);
     assert_eq!(warnings[0], "DelegationLimit payments: suspends 5 of 5 grants");
-    assert_eq!(
-        warnings[1],
-        "DelegationLimit payments: suspends AWSRole payments/r000"
+    let why = "DelegationLimit payments: suspends AWSRole payments/r000: ExceedsLimit: spec.policies[0].document.Statement[0].Action[1]: ";
+    assert!(
+        warnings[1].starts_with(why) && warnings[1].contains("s3:PutObject"),
+        "{warnings:?}"
     );
     assert_eq!(answer.audit("suspends"), "5");
 }
@@ -85,6 +86,43 @@ fn more_have_to_be_meant() {
         let answer = update(&facts, &old, &accepting(new.clone(), said));
         assert_eq!(answer.0["allowed"], allowed, "{said}: {answer:?}");
     }
+}
+
+/// Also of those that are meant, and of a binding by which it is: by its role, or by itself.
+#[test]
+fn each_suspended_grant_that_is_named_says_why() {
+    let mut bound = binding("nightly", Some("2026-01-02T03:04:05Z"));
+    bound["spec"]["roleRef"]["name"] = json!("r000");
+    let roles = (0..6).map(|i| role_of("payments", &format!("r{i:03}"), &["s3:GetObject", "s3:PutObject"]));
+    let mut objects: Vec<Value> = roles.collect();
+    objects.extend([account(), limit(&["s3:GetObject", "s3:PutObject"]), bound]);
+    let facts = facts(&objects);
+    let (old, new) = (limit(&["s3:GetObject", "s3:PutObject"]), limit(&["s3:GetObject"]));
+    let answer = update(&facts, &old, &new);
+    let refusal = answer.denied(403);
+    let meant = update(&facts, &old, &accepting(new.clone(), "7"));
+    let warnings = meant.allowed().join("\n");
+    for said in [refusal, &warnings] {
+        let named: Vec<&str> = said
+            .lines()
+            .filter(|line| line.contains("AWSRole payments/") || line.contains("Binding payments/"))
+            .collect();
+        assert_eq!(named.len(), 7, "{said}");
+        for line in named {
+            let by_role = line.ends_with("AWSRoleBinding payments/nightly: its role is");
+            assert!(by_role == line.contains("nightly"), "{line}");
+            assert!(
+                by_role || line.contains("ExceedsLimit: spec.policies[0].document.Statement[0].Action[1]: "),
+                "{line}"
+            );
+        }
+    }
+    // Without time there are names at most.
+    let hurried = hurried(&facts);
+    let told = update(&hurried, &old, &accepting(new, "100"))
+        .allowed()
+        .join("\n");
+    assert!(!told.contains("ExceedsLimit"), "{told}");
 }
 
 #[test]
