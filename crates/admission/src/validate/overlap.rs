@@ -22,7 +22,7 @@ struct Overlap {
     is_certain: bool,
 }
 
-/// `verdict`, unless the limit has a boundary where another one has one, and did not before. Who means it says so
+/// `verdict`, unless the limit has a boundary where another one has one, and did not before. Of a dry run, which has none yet, it is a warning. Who means it says so
 /// (`deputy.dev/accept-suspending`): then it is a warning.
 pub(super) fn guard(
     reviewed: &ReviewedObject<'_>,
@@ -32,11 +32,17 @@ pub(super) fn guard(
     is_meant: bool,
     verdict: Verdict,
 ) -> Verdict {
-    let found: Vec<Overlap> = if limit.carries_boundary() {
+    let found: Vec<Overlap> = if limit.has_boundary() {
         overlaps(facts, limit)
     } else {
         Vec::new()
     };
+    if !limit.carries_boundary() {
+        return found.iter().fold(verdict, |verdict, overlap| {
+            let message = overlap.violation(limit).message;
+            verdict.warn(format!("BoundaryOverlap, once it is enforced: {message}"))
+        });
+    }
     let before = reviewed.old.and_then(convert::scope_of);
     let is_new = |overlap: &&Overlap| {
         let entries = facts.limits(&overlap.account);

@@ -152,7 +152,7 @@ pub fn counted(
     new
 }
 
-fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
+pub(super) fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
     let (kind, namespace, name) = match grant {
         GrantRef::Role(id) => (Kind::from(&id.kind).as_str(), &id.namespace, &id.name),
         GrantRef::Binding(id) => ("AWSRoleBinding", &id.namespace, &id.name),
@@ -169,7 +169,11 @@ fn refused((grant, why): (&GrantRef, &WouldBeRefused)) -> RefusedGrant {
         message.push('…');
     }
     if why.more > 0 {
-        message.push_str(&format!(" (and {} more)", why.more));
+        let whose = if why.by_role { "its role's" } else { "its" };
+        message.push_str(&format!(
+            " (and {} more: {whose} condition Accepted has all)",
+            why.more
+        ));
     }
     RefusedGrant {
         kind: kind.to_owned(),

@@ -28,19 +28,23 @@ pub use self::{
     role::may_be_retained,
 };
 use crate::{
-    decision::{Decision, Fact},
+    decision::{Decision, Fact, Reason, Violation},
     model::{Enforcement, RoleSource},
 };
 
 /// Decides whether a grant stays within every limit of its namespace and account.
 ///
 /// A violation that is certain refuses also while other facts are missing. What is accepted is then asked about once more, under
-/// the limits of enforcement [`Enforcement::DryRun`] as if they were enforced: what they would refuse is said, and refuses nothing.
+/// the limits of enforcement [`Enforcement::DryRun`] as if they were enforced: what they would refuse is said, and refuses nothing. What exceeds them comes before a boundary that would be one
+/// too many.
 pub fn decide(input: &DecisionInput<'_>) -> Decision {
     match decided(input, Findings::new(true, Enforcement::Enforce)) {
         Decision::Accepted(mut accepted) if has_dry_run(input) => {
             if let Decision::Refused(violations) = decided(input, Findings::new(true, Enforcement::DryRun)) {
                 accepted.would_refuse = violations.into_iter().collect();
+                // Every grant would have it, and what one exceeds is what has to be mended first.
+                let is_overlap = |violation: &Violation| violation.reason == Reason::BoundaryOverlap;
+                accepted.would_refuse.sort_by_key(is_overlap);
             }
             Decision::Accepted(accepted)
         }

@@ -118,6 +118,24 @@ fn a_dry_run_carries_no_boundary_and_would_overlap_with_one() {
     assert!(message.contains("payments, next"), "{message}");
 }
 
+/// Every grant under it would have that, so it hides nothing.
+#[test]
+fn what_exceeds_a_dry_run_comes_before_a_boundary_that_would_be_one_too_many() {
+    let limits = [
+        limit("payments", anything()),
+        dry_run(limit("next", reading())),
+        dry_run(limit("other", reading())),
+    ];
+    let reasons: Vec<Reason> = accepted(decided(&role(), limits))
+        .would_refuse
+        .iter()
+        .map(|violation| violation.reason)
+        .collect();
+    let exceeds = reasons.iter().filter(|r| **r == Reason::ExceedsLimit).count();
+    assert_eq!(exceeds, 4, "{reasons:?}");
+    assert_eq!(reasons[exceeds..], [Reason::BoundaryOverlap; 2]);
+}
+
 #[test]
 fn a_dry_run_that_can_not_be_read_refuses_nothing() {
     let broken = |enforcement| LimitEntry::Invalid {

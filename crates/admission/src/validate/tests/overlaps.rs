@@ -44,9 +44,6 @@ fn a_second_limit_is_let_in_where_both_fit() {
     let mut check_only = named("second", &["payments"]);
     check_only["spec"]["boundary"] = json!({"type": "CheckOnly"});
     assert!(create(&first, &check_only).allowed().is_empty());
-    let mut dry_run = named("second", &["payments"]);
-    dry_run["spec"]["enforcement"] = json!("DryRun");
-    assert!(create(&first, &dry_run).allowed().is_empty());
     let mut elsewhere = named("second", &["payments"]);
     elsewhere["spec"]["accounts"] = json!(["staging"]);
     assert!(
@@ -55,6 +52,29 @@ fn a_second_limit_is_let_in_where_both_fit() {
             .iter()
             .any(|w| w.contains("BoundaryOverlap"))
     );
+}
+
+#[test]
+fn a_dry_run_is_told_of_the_overlap_that_it_would_be() {
+    let mut dry_run = named("second", &["payments"]);
+    dry_run["spec"]["enforcement"] = json!("DryRun");
+    let warnings = create(&beside(&["payments"]), &dry_run).allowed();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let said =
+        "DelegationLimit second: BoundaryOverlap, once it is enforced: DelegationLimit first has a boundary";
+    assert!(warnings[0].starts_with(said), "{warnings:?}");
+    let mut first = limit(&["s3:GetObject", "s3:PutObject"]);
+    first["metadata"]["name"] = json!("first");
+    let facts = facts(&[account(), first, dry_run.clone()]);
+    // What a grant exceeds comes first.
+    let warnings = create(&facts, &role(&["s3:PutObject"])).allowed();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[0].contains("does not allow") && warnings[1].contains("each has a boundary"),
+        "{warnings:?}"
+    );
+    // Enforcing it is refused, which says what has to be.
+    update(&facts, &dry_run, &named("second", &["payments"])).denied(403);
 }
 
 #[test]

@@ -3,8 +3,12 @@
 use std::sync::Arc;
 
 use deputy_api::{BoundaryProblem, BoundaryStatus, DelegationLimitStatus, conditions};
-use deputy_delegation::{ObjectName, boundary, model::LimitEntry, naming};
-use deputy_index::{Index, ResourceKind};
+use deputy_delegation::{
+    NamespaceName, ObjectName, Reason, Violation, boundary,
+    model::{LimitEntry, ObjectId},
+    naming,
+};
+use deputy_index::{GrantRef, Index, ResourceKind, WouldBeRefused};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde_json::{Value, json};
@@ -14,7 +18,7 @@ use crate::{
     limit::{
         assess::assess,
         dereference::{LimitInputs, ReadableLimit},
-        status::{counted, updated},
+        status::{counted, refused as refused_grant, updated},
     },
 };
 
@@ -111,13 +115,14 @@ fn a_dry_run_says_what_it_would_refuse_and_why() {
             &json!("AWSRole"),
             &json!("payments"),
             &json!("uploader"),
-            // Its boundary, too, would be one too many.
-            &json!("BoundaryOverlap")
+            // Its boundary, too, would be one too many: that comes after it.
+            &json!("ExceedsLimit")
         )
     );
     let text = first["message"].as_str().unwrap();
     assert!(
-        text.contains("payments, strict") && text.ends_with("(and 1 more)"),
+        text.starts_with("spec.policies[0].document")
+            && text.ends_with("(and 1 more: its condition Accepted has all)"),
         "{text}"
     );
     let second = &json["wouldRefuse"]["grants"][1];
@@ -128,6 +133,30 @@ fn a_dry_run_says_what_it_would_refuse_and_why() {
             "{grant}"
         );
     }
+}
+
+#[test]
+fn what_is_left_out_of_a_refusal_is_counted_and_can_be_read_elsewhere() {
+    let id = ObjectId {
+        namespace: NamespaceName::new("payments").unwrap(),
+        name: ObjectName::new("uploader").unwrap(),
+    };
+    let said = |by_role| {
+        let first = Violation::new(
+            Reason::ExceedsLimit,
+            "spec.policies[0].document",
+            "x".repeat(4096),
+        );
+        let why = WouldBeRefused {
+            first,
+            more: 3,
+            by_role,
+        };
+        refused_grant((&GrantRef::Binding(id.clone()), &why)).message
+    };
+    assert!(said(false).ends_with("… (and 3 more: its condition Accepted has all)"));
+    assert!(said(true).ends_with("… (and 3 more: its role's condition Accepted has all)"));
+    assert!(said(true).chars().count() <= 512);
 }
 
 #[test]
