@@ -21,6 +21,7 @@
 //! - No review, pod or object makes it panic or takes memory without bound: `no_pod_however_odd_makes_injection_panic`,
 //!   `a_body_of_commas_is_refused_before_anybody_parses_it`.
 
+mod awaited;
 mod body;
 mod broker;
 mod facts;

@@ -23,6 +23,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::watch;
 
 use crate::{
+    awaited::awaited,
     facts::{Facts, SessionsOf},
     inject::{
         AWS_TOKEN_VOLUME, Asked, HostNetworkLeave, INJECT_LABEL, Injection, InjectionConfig, Json,
@@ -197,7 +198,8 @@ impl Mutator {
                 let verdict = warnings.into_iter().fold(Verdict::allow(), Verdict::warn);
                 self.skipped(reason, verdict.patch(patch))
             }
-            Injection::Injected { patch, warnings } => {
+            Injection::Injected { patch, mut warnings } => {
+                warnings.extend(awaited(&self.facts, &pod, &facts, &around.account));
                 let reason = if patch.is_empty() { "unchanged" } else { "patched" };
                 self.metrics.injection("injected", reason);
                 self.publish_warnings(request, namespace, &pod, &warnings);

@@ -1,6 +1,9 @@
-//! What names an object that goes.
+//! What names an object that goes, and what is named and not there.
 
-use deputy_delegation::{NamespaceName, ObjectName, model::ObjectId};
+use deputy_delegation::{
+    NamespaceName, ObjectName, ServiceAccountName,
+    model::{BindingKind, BindingRef, ObjectId},
+};
 use deputy_index::{Namers, ResourceKind};
 use serde_json::Value;
 
@@ -18,6 +21,27 @@ impl Facts {
         self.namers_by_name(kind, object)
             .filter(|_| self.index.current(&known).is_ok())
             .unwrap_or_default()
+    }
+
+    /// Whether a binding is known not to be there.
+    pub(crate) fn lacks_binding(&self, binding: &BindingRef) -> bool {
+        self.knows_bindings()
+            && match binding.kind {
+                BindingKind::Role => self.index.binding(&binding.id).is_none(),
+                BindingKind::FederatedUser => self.index.federated_binding(&binding.id).is_none(),
+            }
+    }
+
+    /// Whether no binding of either kind is known to name a ServiceAccount, nor one that can't be read, which may.
+    pub(crate) fn lacks_default(&self, namespace: &NamespaceName, account: &ServiceAccountName) -> bool {
+        self.knows_bindings()
+            && self.index.default_binding(namespace, account).is_none()
+            && self.index.unreadable_default(namespace, account).is_none()
+    }
+
+    fn knows_bindings(&self) -> bool {
+        let kinds = [ResourceKind::Bindings, ResourceKind::FederatedBindings];
+        self.index.current(&kinds).is_ok()
     }
 
     fn namers_by_name(&self, kind: DeputyKind, object: &Value) -> Option<Namers> {

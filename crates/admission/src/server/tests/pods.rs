@@ -199,7 +199,10 @@ async fn warnings_go_to_the_pod_and_to_its_owner_but_not_of_a_dry_run() {
             Ok(notice) => {
                 assert!(owned && !dry_run);
                 let about = notice.regarding;
-                assert_eq!((about.uid.as_deref(), notice.text.as_str()), (Some("2"), warning));
+                assert_eq!(
+                    (about.uid.as_deref(), notice.text.lines().next()),
+                    (Some("2"), Some(warning))
+                );
                 assert_eq!(about.namespace.as_deref(), Some("payments"));
             }
             Err(_) => assert!(!owned || dry_run),
@@ -289,6 +292,83 @@ async fn the_region_of_the_binding_is_told_when_it_is_known() {
             .map(|e| e["value"].as_str().unwrap());
         assert_eq!(found, region, "{annotation:?} {account}");
     }
+}
+
+fn bound(name: &str, kind: &str, account: &str) -> kube::api::DynamicObject {
+    let mut object = json!({
+        "apiVersion": "deputy.dev/v1alpha1", "kind": kind,
+        "metadata": {"name": name, "namespace": "payments", "creationTimestamp": "2026-01-02T03:04:05Z"},
+        "spec": {"subjects": [{"kind": "ServiceAccount", "name": account}]},
+    });
+    if kind == "AWSRoleBinding" {
+        object["spec"]["roleRef"] = json!({"kind": "AWSRole", "name": "r"});
+    } else {
+        object["spec"]["accountRef"] = json!({"name": "production"});
+        object["spec"]["userName"] = json!("Manager");
+        object["spec"]["session"] = json!({"resourcePolicyOnly": true});
+    }
+    serde_json::from_value(object).unwrap()
+}
+
+/// It is injected all the same, and no other binding is named: anybody may ask.
+#[tokio::test(start_paused = true)]
+async fn a_pod_whose_binding_is_not_there_yet_is_told_so() {
+    let case = Case::new(Live::Label("enabled"), true);
+    let bindings = [bound("secret", "AWSRoleBinding", "uploader")];
+    case.index.reset(ResourceKind::Bindings, bindings);
+    let users = [bound("manager", "AWSFederatedUserBinding", "reports")];
+    case.index.reset(ResourceKind::FederatedBindings, users);
+    let no_role = "deputy: no AWSRoleBinding \"nosuch\" is in namespace payments yet: ";
+    let no_user = "deputy: no AWSFederatedUserBinding \"nosuch\" is in namespace payments yet: ";
+    let no_default = "deputy: no binding in namespace payments names ServiceAccount other yet: ";
+    let cases = [
+        ("uploader", json!({}), None),
+        ("reports", json!({}), None),
+        ("other", json!({}), Some(no_default)),
+        ("other", json!({"deputy.dev/binding": "secret"}), None),
+        ("uploader", json!({"deputy.dev/binding": "nosuch"}), Some(no_role)),
+        (
+            "uploader",
+            json!({"deputy.dev/binding.app": "nosuch"}),
+            Some(no_role),
+        ),
+        (
+            "uploader",
+            json!({"deputy.dev/binding": "awsfederateduserbinding/nosuch"}),
+            Some(no_user),
+        ),
+        (
+            "reports",
+            json!({"deputy.dev/binding": "awsfederateduserbinding/manager"}),
+            None,
+        ),
+    ];
+    let warned = async |account: &str, annotations: &Value| {
+        let mut pod = pod(Some("enabled"));
+        pod["spec"]["serviceAccountName"] = json!(account);
+        pod["metadata"]["annotations"] = annotations.clone();
+        let response = case.review("/mutate", &pod_review(&pod)).await;
+        assert!(is_injected(&patched(&pod, &response)), "{response:#}");
+        let warnings = response["warnings"].as_array().cloned().unwrap_or_default();
+        let about = warnings.iter().map(|w| w.as_str().unwrap().to_owned());
+        about.filter(|w| w.contains(" yet: ")).collect::<Vec<_>>()
+    };
+    for (account, annotations, wanted) in &cases {
+        let said = warned(account, annotations).await;
+        assert_eq!(
+            said.len(),
+            wanted.iter().len(),
+            "{account} {annotations}: {said:?}"
+        );
+        for (said, wanted) in said.iter().zip(wanted) {
+            assert!(said.starts_with(wanted) && said.chars().count() <= 256, "{said}");
+            assert!(!said.contains("secret") && !said.contains("manager"), "{said}");
+        }
+    }
+    // What is known of bindings is old: nothing is said.
+    tokio::time::advance(std::time::Duration::from_secs(31)).await;
+    let said = warned("other", &json!({"deputy.dev/binding.app": "nosuch"})).await;
+    assert_eq!(said, [""; 0]);
 }
 
 #[tokio::test]
