@@ -1,5 +1,6 @@
 //! Decisions in words.
 
+use deputy_admission::is_awaiting;
 use deputy_delegation::{Decision, ObjectName};
 use deputy_index::BindingDecision;
 
@@ -14,6 +15,8 @@ pub fn decision_words(decision: &Decision) -> String {
             });
             format!("accepted, within the limits {}{boundary}", limits.join(", "))
         }
+        // As `deputy check` calls it, and the API server, which stores such an object.
+        Decision::Refused(violations) if is_awaiting(decision) => format!("undecided: {violations}"),
         Decision::Refused(violations) => format!("refused: {violations}"),
         Decision::Undecided(missing) => format!("undecided: {missing}"),
     }

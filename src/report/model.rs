@@ -1,5 +1,6 @@
 //! What a report says: a contract (docs/contracts.md). The page and the JSON are made from it alone.
 
+use deputy_admission::is_awaiting;
 use deputy_delegation::Decision;
 use serde::Serialize;
 
@@ -231,8 +232,8 @@ impl GrantOutcome {
     pub fn of(decision: &Decision) -> Self {
         match decision {
             Decision::Accepted(_) => Self::Accepted,
-            Decision::Refused(_) => Self::Refused,
-            Decision::Undecided(_) => Self::Undecided,
+            decision if is_awaiting(decision) => Self::Undecided,
+            Decision::Refused(_) | Decision::Undecided(_) => Self::Refused,
         }
     }
 

@@ -41,4 +41,4 @@ pub use kind::DeputyKind;
 pub use process::{Error, WebhookConfig, run};
 pub use review::ObjectWarning;
 pub use unasked::{ObjectAnswer, ObjectOutcome, PodAnswer, UnaskedPod, answer, pod_answer};
-pub use validate::ACCEPT_SUSPENDING;
+pub use validate::{ACCEPT_SUSPENDING, is_awaiting};

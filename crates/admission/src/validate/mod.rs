@@ -27,8 +27,8 @@ use deputy_index::Stale;
 use kube::core::admission::Operation;
 use serde_json::Value;
 
-pub use self::blast_radius::ACCEPT_SUSPENDING;
 use self::object::ReviewedObject;
+pub use self::{blast_radius::ACCEPT_SUSPENDING, role::is_awaiting};
 use crate::{
     facts::Facts,
     kind::DeputyKind,

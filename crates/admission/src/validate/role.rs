@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use deputy_api::{AWSRole, convert};
-use deputy_delegation::{Accepted, Decision, MissingFact, ObjectName, Reason};
+use deputy_delegation::{Accepted, Decision, MissingFact, ObjectName, Reason, Violation};
 
 use super::{blast_radius, lints, object::ReviewedObject};
 use crate::{
@@ -43,7 +43,7 @@ pub(super) fn answer(reviewed: &ReviewedObject<'_>, decision: Decision, behind: 
             };
             would_be_refused(&accepted, verdict)
         }
-        Decision::Refused(violations) if violations.iter().all(|v| awaited(v.reason).is_some()) => {
+        Decision::Refused(violations) if is_awaited(&violations) => {
             let mut reasons: Vec<_> = violations.iter().map(|v| v.reason).collect();
             reasons.dedup();
             let names: Vec<_> = reasons.iter().map(|reason| reason.as_str()).collect();
@@ -120,6 +120,22 @@ fn would_be_refused(accepted: &Accepted, verdict: Verdict) -> Verdict {
             message,
         ))
     })
+}
+
+/// Whether an object that is decided about so is stored and grants nothing: an account, a role or a limit is not there.
+#[must_use]
+pub fn is_awaiting(decision: &Decision) -> bool {
+    match decision {
+        Decision::Accepted(_) => false,
+        Decision::Refused(violations) => is_awaited(violations),
+        Decision::Undecided(_) => true,
+    }
+}
+
+fn is_awaited(violations: &[Violation]) -> bool {
+    violations
+        .iter()
+        .all(|violation| awaited(violation.reason).is_some())
 }
 
 /// What is not there yet when a violation says no more than that.
