@@ -11,6 +11,19 @@ pub enum CommandAnswer {
     Yes,
     /// Refused, exceeds, unknown, denied.
     No,
+    /// Neither: it is not known.
+    Unknown,
+}
+
+impl CommandAnswer {
+    /// In JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yes => "yes",
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Why a command has no answer.
@@ -57,6 +70,7 @@ pub fn code(outcome: &CommandResult) -> ExitCode {
     match outcome {
         Ok(CommandAnswer::Yes) => ExitCode::SUCCESS,
         Ok(CommandAnswer::No) => ExitCode::from(1),
+        Ok(CommandAnswer::Unknown) => ExitCode::from(2),
         Err(failure) => {
             match failure {
                 Failure::Drawn(text) => write(text),

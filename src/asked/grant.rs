@@ -3,9 +3,9 @@
 use std::{borrow::Cow, sync::Arc};
 
 use deputy_delegation::{
-    Decision, ObjectName, RoleArn,
+    ObjectName, RoleArn,
     decide::KnownTags,
-    model::{Account, Binding, BoundaryMode, LimitEntry, ObjectId, Role},
+    model::{Account, Binding, BoundaryMode, Limit, Role},
     naming,
 };
 use deputy_policy::{ActionElement, Candidate, Containment, Document, Effect, Witness, contains, impossible};
@@ -13,11 +13,12 @@ use deputy_policy::{ActionElement, Candidate, Containment, Document, Effect, Wit
 use super::policy::{identity, statement};
 use crate::objects::AskedWorld;
 
-/// One accepted binding, with all that holds its sessions.
+/// One binding, with all that holds its sessions.
 pub struct AskedGrant {
     pub binding: Arc<Binding>,
     pub role: Arc<Role>,
-    pub account: Arc<Account>,
+    /// None where that is not there, and the binding so undecided.
+    pub account: Option<Arc<Account>>,
     /// By what a session may do more than the policies below say; only AWS knows it.
     pub may_allow_more: Vec<String>,
     /// By what it may do less.
@@ -34,52 +35,14 @@ pub struct AskedGrant {
     impossible: Option<Document>,
 }
 
-/// What is granted.
-pub struct Grants {
-    pub given: Vec<AskedGrant>,
-    /// Bindings that grant nothing, with the reason.
-    pub held: Vec<(ObjectId, String)>,
-}
-
-/// All bindings of a world.
-pub fn grants(world: &AskedWorld) -> Grants {
-    let mut found = Grants {
-        given: Vec::new(),
-        held: Vec::new(),
-    };
-    for id in world.index.bindings() {
-        match grant(world, &id) {
-            Ok(grant) => found.given.push(grant),
-            Err(why) => found.held.push((id, why)),
-        }
-    }
-    found
-}
-
-fn grant(world: &AskedWorld, id: &ObjectId) -> Result<AskedGrant, String> {
-    let decided = world
-        .index
-        .decide_binding(id)
-        .ok_or("it can't be read, or is being deleted")?;
-    accepted(&decided.decision)?;
-    let role = decided
-        .role
-        .known()
-        .ok_or("its role is not there, or can't be read")?;
-    let account = decided
-        .account
-        .known()
-        .ok_or("its account is not there, or can't be read")?;
-    let of_role = decided
-        .role_decision
-        .as_deref()
-        .ok_or("its role is not decided about")?;
-    let boundary = accepted(of_role).map_err(|why| format!("its role {}: {why}", role.id.title()))?;
-    let boundary = boundary.and_then(|name| match world.index.limit(&name)?.0 {
-        LimitEntry::Valid(limit) => Some(limit),
-        LimitEntry::Invalid { .. } => None,
-    });
-    let binding = &decided.binding;
+/// A binding with all that holds its sessions. `boundary`: the limit whose ceiling that is in AWS.
+pub fn grant(
+    world: &AskedWorld,
+    binding: &Arc<Binding>,
+    role: &Arc<Role>,
+    account: Option<&Arc<Account>>,
+    boundary: Option<&Limit>,
+) -> AskedGrant {
     let (mut more, mut less) = (Vec::new(), Vec::new());
     for arn in &binding.session.policy_arns {
         match &binding.session.policy {
@@ -100,7 +63,7 @@ fn grant(world: &AskedWorld, id: &ObjectId) -> Result<AskedGrant, String> {
                 .map(|arn| format!("what the managed policy {arn} allows")),
         );
     }
-    if let Some(BoundaryMode::Reference(arn)) = boundary.as_ref().map(|limit| &limit.boundary) {
+    if let Some(BoundaryMode::Reference(arn)) = boundary.map(|limit| &limit.boundary) {
         less.push(format!("what the boundary {arn} allows of the ceiling"));
     }
     let cluster = world.index.cluster();
@@ -125,10 +88,10 @@ fn grant(world: &AskedWorld, id: &ObjectId) -> Result<AskedGrant, String> {
         .chain(&session)
         .chain(boundary.iter().map(|(_, ceiling)| ceiling))
         .collect();
-    Ok(AskedGrant {
+    AskedGrant {
         binding: Arc::clone(binding),
         role: Arc::clone(role),
-        account: Arc::clone(account),
+        account: account.map(Arc::clone),
         may_allow_more: more,
         may_allow_less: less,
         tags: tags.layer(&all),
@@ -136,15 +99,6 @@ fn grant(world: &AskedWorld, id: &ObjectId) -> Result<AskedGrant, String> {
         identity,
         session,
         boundary,
-    })
-}
-
-/// The limit whose boundary an accepted grant carries; else why it is not accepted.
-fn accepted(decision: &Decision) -> Result<Option<ObjectName>, String> {
-    match decision {
-        Decision::Accepted(accepted) => Ok(accepted.boundary.clone()),
-        Decision::Refused(violations) => Err(violations.to_string()),
-        Decision::Undecided(missing) => Err(missing.to_string()),
     }
 }
 
@@ -154,7 +108,7 @@ impl AskedGrant {
         let cluster = world.cluster.as_ref();
         match self.role.existing() {
             Some(existing) => Some(existing.arn.clone()),
-            None => Some(naming::role_arn(cluster?, &self.account, &self.role.id)),
+            None => Some(naming::role_arn(cluster?, self.account.as_ref()?, &self.role.id)),
         }
     }
 

@@ -2,16 +2,19 @@
 
 mod decided;
 mod grant;
+mod grants;
 mod policy;
 mod subject;
 #[cfg(test)]
 mod tests;
+mod undecided;
 mod what_can;
 mod who_can;
 
 pub use self::{
     decided::{binding_words, decision_words},
-    grant::{AskedGrant, everything_but, grants},
+    grant::{AskedGrant, everything_but},
+    grants::grants,
     policy::{identity, statement},
     subject::subject_lines,
     what_can::{MayDo, WhatCanArguments, of_grant, run as what_can},

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use deputy_delegation::{
     NamespaceName, ServiceAccountName,
-    model::{Binding, PersonSubject, Subjects},
+    model::{Binding, FederatedBinding, PersonSubject, Subjects},
 };
 
 /// Whom a question is about.
@@ -48,6 +48,18 @@ impl FromStr for AskedSubject {
 }
 
 impl AskedSubject {
+    /// Whether `binding` gives it sessions of a federated user.
+    pub fn is_of_federated(&self, binding: &FederatedBinding, namespace: Option<&str>) -> bool {
+        match self {
+            Self::ServiceAccount(own, name) => {
+                let of = own.as_ref().map(NamespaceName::as_str).or(namespace);
+                of.is_none_or(|of| of == binding.id.namespace.as_str())
+                    && binding.service_accounts.contains(name)
+            }
+            Self::User(_) | Self::Group(_) | Self::Arn(_) => false,
+        }
+    }
+
     /// Whether `binding` gives it sessions. A ServiceAccount without namespace is one of `namespace`.
     pub fn is_of(&self, binding: &Binding, namespace: Option<&str>) -> bool {
         match (self, &binding.subjects) {

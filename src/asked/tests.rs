@@ -4,10 +4,11 @@ use deputy_policy::{AccessDecision, Document, Layers, PolicyKind, Request, evalu
 use serde_json::Value;
 
 use super::{
-    grant::{everything_but, grants},
+    grant::everything_but,
+    grants::grants,
     subject::AskedSubject,
-    what_can::what_can,
-    who_can::who_can,
+    what_can::{undecided_of, what_can},
+    who_can::{undecided_about, who_can},
 };
 use crate::objects::{
     AskedWorld, ReadObjects,
@@ -82,8 +83,74 @@ fn who_can_is_what_the_session_policy_leaves() {
 fn what_is_not_accepted_grants_nothing() {
     let world = world(&[APPLICATION]);
     let found = grants(&world);
-    assert_eq!((found.given.len(), found.held.len()), (0, 1));
+    assert_eq!((found.given.len(), found.held.len()), (0, 0));
+    assert_eq!(found.undecided.len(), 1);
     assert!(who_can(&world, "*", "*").is_empty());
+}
+
+/// The documents of a text that have `kind`.
+fn only(text: &str, kind: &str) -> String {
+    let documents = text.split("---\n");
+    let kept: Vec<&str> = documents
+        .filter(|one| one.contains(&format!("kind: {kind}\n")))
+        .collect();
+    kept.join("---\n")
+}
+
+#[test]
+fn what_is_not_among_the_files_is_told_and_is_never_a_no() {
+    let check_only = PLATFORM.replace("type: Generated", "type: CheckOnly");
+    assert_ne!(check_only, PLATFORM);
+    let (account, limit) = (only(PLATFORM, "AWSAccount"), only(PLATFORM, "DelegationLimit"));
+    let binding = only(APPLICATION, "AWSRoleBinding");
+    for (texts, why) in [
+        (
+            vec![limit.as_str(), APPLICATION],
+            "no AWSAccount \"production\" among the files",
+        ),
+        (vec![&account, APPLICATION], "no DelegationLimit among the files"),
+        (
+            vec![PLATFORM, &binding],
+            "no AWSRole payments/uploader among the files",
+        ),
+        (vec![&check_only, APPLICATION], "boundary"),
+    ] {
+        let world = world(&texts);
+        let told = undecided_about(&world, "s3:GetObject", "*");
+        assert_eq!(told.len(), 1, "{why}");
+        assert!(told[0].why.contains(why), "{told:?}");
+        assert_eq!(told[0].subjects, ["ServiceAccount payments/uploader"]);
+        let subject = "payments/uploader".parse().unwrap();
+        assert_eq!(undecided_of(&world, &subject), told);
+        let other = "payments/other".parse().unwrap();
+        assert!(undecided_of(&world, &other).is_empty());
+        // By no account and no limit can its policies allow that; of a role that is not there nothing is known.
+        let others = undecided_about(&world, "sqs:SendMessage", "*");
+        assert_eq!(others.is_empty(), !why.contains("no AWSRole "), "{others:?}");
+    }
+}
+
+#[test]
+fn what_is_refused_is_a_no_whatever_is_not_there() {
+    let wide = APPLICATION.replacen("s3:ListBucket", "\"s3:*\"", 1);
+    assert_ne!(wide, APPLICATION);
+    let found = grants(&world(&[PLATFORM, &wide]));
+    assert_eq!(
+        (found.given.len(), found.held.len(), found.undecided.len()),
+        (0, 1, 0)
+    );
+}
+
+#[test]
+fn a_federated_user_that_is_undecided_is_told_as_well() {
+    let application = include_str!("../../examples/federation/20-application.yaml");
+    let world = world(&[application]);
+    let told = undecided_about(&world, "s3:GetObject", "*");
+    let kinds: Vec<&str> = told
+        .iter()
+        .filter_map(|one| one.binding.split(' ').next())
+        .collect();
+    assert!(kinds.contains(&"AWSFederatedUserBinding"), "{told:?}");
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! `deputy what-can`: what the sessions of a subject may do.
 
 use clap::Args;
+use deputy_delegation::model::BindingRef;
 use deputy_policy::{ActionElement, Document, Effect, ResourceElement, Statement};
 use serde::Serialize;
 
 use super::{
-    grant::{AskedGrant, grants},
+    grant::AskedGrant,
+    grants::grants,
     policy::{identity, statement},
     subject::AskedSubject,
+    undecided::{UndecidedBinding, UndecidedOf, undecided_lines},
+    who_can::ONLY_RESOURCES_KNOW,
 };
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
@@ -24,7 +28,7 @@ const EXAMPLES: &str = "Examples:
   deputy what-can group:sre -f manifests/ -o json
   deputy what-can arn:aws:iam::111122223333:role/partner -f manifests/
 
-Exit codes: 0 it may do something, 1 nothing, or it is not known, 2 something can't be read.";
+Exit codes: 0 it may do something, 1 nothing, 2 it is not known, or something can't be read.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -44,12 +48,16 @@ pub struct WhatCanArguments {
 #[serde(rename_all = "camelCase")]
 pub struct WhatCan {
     pub binding: String,
+    /// Empty of a federated user.
     pub role: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<String>,
     pub may: Vec<MayDo>,
     /// What only AWS knows, and why something is not known.
     pub unknown: Vec<String>,
+    /// Whether it may do more than `may`, by what is not known.
+    #[serde(skip)]
+    pub may_more: bool,
 }
 
 /// Requests of which a session may make some: a contract (docs/contracts.md).
@@ -64,16 +72,40 @@ pub struct MayDo {
 pub fn run(arguments: &WhatCanArguments) -> CommandResult {
     let world = arguments.world.read()?;
     let found = what_can(&world, &arguments.subject).map_err(Failure::input)?;
+    let undecided = undecided_of(&world, &arguments.subject);
+    let answer = answer(&world, &found, &undecided);
     let mut out = Output::new();
     match arguments.output {
-        OutputFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "bindings": found })))?,
-        OutputFormat::Text => out.write(text(&found))?,
+        OutputFormat::Json => {
+            let answer = answer.as_str();
+            let said = serde_json::json!({ "answer": answer, "bindings": found, "undecided": undecided });
+            out.line(format_args!("{said:#}"))?;
+        }
+        OutputFormat::Text => out.write(text(&world, &found, &undecided))?,
     }
     out.flush()?;
-    Ok(match found.iter().any(|one| !one.may.is_empty()) {
-        true => CommandAnswer::Yes,
-        false => CommandAnswer::No,
-    })
+    Ok(answer)
+}
+
+fn answer(world: &AskedWorld, found: &[WhatCan], undecided: &[UndecidedBinding]) -> CommandAnswer {
+    if found.iter().any(|one| !one.may.is_empty()) {
+        CommandAnswer::Yes
+    } else if found.iter().any(|one| one.may_more) || !(world.is_whole || undecided.is_empty()) {
+        CommandAnswer::Unknown
+    } else {
+        CommandAnswer::No
+    }
+}
+
+/// The bindings of a subject of which it is not known whether they let it do anything.
+pub fn undecided_of(world: &AskedWorld, subject: &AskedSubject) -> Vec<UndecidedBinding> {
+    let namespace = world.namespace.as_deref();
+    let undecided = grants(world).undecided.into_iter();
+    let own = undecided.filter(|grant| match &grant.of {
+        UndecidedOf::Role(binding, _) => subject.is_of(binding, namespace),
+        UndecidedOf::FederatedUser(binding) => subject.is_of_federated(binding, namespace),
+    });
+    own.map(|grant| grant.said).collect()
 }
 
 /// What each accepted binding of a subject lets it do.
@@ -85,7 +117,24 @@ pub fn what_can(world: &AskedWorld, subject: &AskedSubject) -> Result<Vec<WhatCa
     let own = given
         .iter()
         .filter(|grant| subject.is_of(&grant.binding, world.namespace.as_deref()));
-    own.map(|grant| of_grant(world, grant)).collect()
+    let mut found = own
+        .map(|grant| of_grant(world, grant))
+        .collect::<Result<Vec<_>, _>>()?;
+    let federated = world.index.federated_bindings().into_iter();
+    let federated = federated.filter_map(|id| world.index.decide_federated(&id));
+    let own = federated.filter(|decided| {
+        decided.decision.is_accepted()
+            && subject.is_of_federated(&decided.binding, world.namespace.as_deref())
+    });
+    found.extend(own.map(|decided| WhatCan {
+        binding: BindingRef::federated_user(decided.binding.id.clone()).to_string(),
+        role: String::new(),
+        role_arn: None,
+        may: Vec::new(),
+        unknown: vec![ONLY_RESOURCES_KNOW.to_owned()],
+        may_more: true,
+    }));
+    Ok(found)
 }
 
 /// What a grant lets its subjects do.
@@ -120,6 +169,7 @@ pub fn of_grant(world: &AskedWorld, grant: &AskedGrant) -> Result<WhatCan, Strin
         }
     }
     may.dedup();
+    let may_more = !unknown.is_empty() || !grant.may_allow_more.is_empty();
     unknown.extend(grant.may_allow_more.iter().chain(&grant.may_allow_less).cloned());
     Ok(WhatCan {
         binding: format!("AWSRoleBinding {}", grant.binding.id),
@@ -127,6 +177,7 @@ pub fn of_grant(world: &AskedWorld, grant: &AskedGrant) -> Result<WhatCan, Strin
         role_arn: grant.role_arn(world).map(|arn| arn.to_string()),
         may,
         unknown,
+        may_more,
     })
 }
 
@@ -157,23 +208,28 @@ fn parts(statement: &Statement) -> Vec<Statement> {
     found
 }
 
-fn text(found: &[WhatCan]) -> String {
-    if found.is_empty() {
-        return "no accepted binding names it\n".to_owned();
-    }
+fn text(world: &AskedWorld, found: &[WhatCan], undecided: &[UndecidedBinding]) -> String {
     let mut lines = Vec::new();
+    if found.is_empty() && (world.is_whole || undecided.is_empty()) {
+        lines.push("no accepted binding names it".to_owned());
+    }
     for one in found {
         let arn = one
             .role_arn
             .as_ref()
             .map_or_else(String::new, |arn| format!(" ({arn})"));
-        lines.push(format!("{}, as {}{arn}", one.binding, one.role));
+        let role = match one.role.as_str() {
+            "" => String::new(),
+            role => format!(", as {role}{arn}"),
+        };
+        lines.push(format!("{}{role}", one.binding));
         let may = one.may.iter();
         lines.extend(
             may.map(|may| format!("  {} on {}, such as {}", may.actions, may.resources, may.witness)),
         );
         lines.extend(one.unknown.iter().map(|what| format!("  ? not known: {what}")));
     }
+    lines.extend(undecided_lines(world, undecided));
     let mut out = String::new();
     for line in lines {
         out.push_str(&printable(&line));

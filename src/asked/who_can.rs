@@ -5,8 +5,10 @@ use deputy_policy::Witness;
 use serde::Serialize;
 
 use super::{
-    grant::{AskedGrant, everything_but, grants},
+    grant::{AskedGrant, everything_but},
+    grants::grants,
     subject::subject_lines,
+    undecided::{UndecidedBinding, federated_subjects, undecided_lines},
 };
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure},
@@ -21,7 +23,10 @@ const EXAMPLES: &str = "Examples:
   deputy who-can 'kms:*' '*' --context production -o json
 
 What policies of buckets, keys and other resources grant by themselves is not looked at.
-Exit codes: 0 somebody can, 1 nobody can, or it is not known, 2 something can't be read.";
+Exit codes: 0 somebody can, 1 nobody can, 2 it is not known, or something can't be read.";
+
+/// What is not known of the sessions of a federated user.
+pub const ONLY_RESOURCES_KNOW: &str = "what policies of resources, and the federation user's own, allow";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -61,16 +66,36 @@ pub fn run(arguments: &WhoCanArguments) -> CommandResult {
     asked.map_err(|error| Failure::input(format!("ACTION or RESOURCE: {error}")))?;
     let world = arguments.world.read()?;
     let found = who_can(&world, &arguments.action, &arguments.resource);
+    let undecided = undecided_about(&world, &arguments.action, &arguments.resource);
+    let answer = answer(&world, &found, &undecided);
     let mut out = Output::new();
     match arguments.output {
-        OutputFormat::Json => out.line(format_args!("{:#}", serde_json::json!({ "bindings": found })))?,
-        OutputFormat::Text => out.write(text(&found))?,
+        OutputFormat::Json => {
+            let answer = answer.as_str();
+            let said = serde_json::json!({ "answer": answer, "bindings": found, "undecided": undecided });
+            out.line(format_args!("{said:#}"))?;
+        }
+        OutputFormat::Text => out.write(text(&world, &found, &undecided))?,
     }
     out.flush()?;
-    Ok(match found.iter().any(|one| one.can == "yes") {
-        true => CommandAnswer::Yes,
-        false => CommandAnswer::No,
-    })
+    Ok(answer)
+}
+
+fn answer(world: &AskedWorld, found: &[WhoCan], undecided: &[UndecidedBinding]) -> CommandAnswer {
+    if found.iter().any(|one| one.can == "yes") {
+        CommandAnswer::Yes
+    } else if found.is_empty() && (world.is_whole || undecided.is_empty()) {
+        CommandAnswer::No
+    } else {
+        CommandAnswer::Unknown
+    }
+}
+
+/// The bindings of which it is not known whether they let somebody do it.
+pub fn undecided_about(world: &AskedWorld, action: &str, resource: &str) -> Vec<UndecidedBinding> {
+    let undecided = grants(world).undecided.into_iter();
+    let may = undecided.filter(|grant| grant.may_allow(action, resource));
+    may.map(|grant| grant.said).collect()
 }
 
 /// Every accepted binding, and whether its sessions may make such a request; those that may not and of which all is known are left out.
@@ -86,15 +111,10 @@ pub fn who_can(world: &AskedWorld, action: &str, resource: &str) -> Vec<WhoCan> 
             binding: format!("AWSFederatedUserBinding {id}"),
             role: String::new(),
             role_arn: None,
-            subjects: decided
-                .binding
-                .service_accounts
-                .iter()
-                .map(|name| format!("ServiceAccount {}/{name}", id.namespace))
-                .collect(),
+            subjects: federated_subjects(&decided.binding),
             can: "unknown",
             witness: None,
-            unknown: vec!["what policies of resources, and the federation user's own, allow".to_owned()],
+            unknown: vec![ONLY_RESOURCES_KNOW.to_owned()],
         })
     });
     let all = all.chain(federated);
@@ -132,11 +152,11 @@ fn one(world: &AskedWorld, grant: &AskedGrant, asked: Result<Option<Witness>, St
     }
 }
 
-fn text(found: &[WhoCan]) -> String {
-    if found.is_empty() {
-        return "nobody can\n".to_owned();
-    }
+fn text(world: &AskedWorld, found: &[WhoCan], undecided: &[UndecidedBinding]) -> String {
     let mut out = String::new();
+    if answer(world, found, undecided) == CommandAnswer::No {
+        out.push_str("nobody can\n");
+    }
     for one in found {
         let who = one.subjects.join(", ");
         let arn = one
@@ -156,6 +176,10 @@ fn text(found: &[WhoCan]) -> String {
             unknown => format!("; not known: {}", unknown.join("; ")),
         };
         out.push_str(&printable(&format!("{}: {who}, by {by}{such}{unknown}", one.can)));
+        out.push('\n');
+    }
+    for line in undecided_lines(world, undecided) {
+        out.push_str(&printable(&line));
         out.push('\n');
     }
     out

@@ -56,6 +56,8 @@ pub struct AskedWorld {
     pub objects: Vec<ReadObject>,
     /// Pods and what else is there beside Deputy's objects.
     pub core: CoreObjects,
+    /// A cluster was listed: what is not among these objects is not there. Of files alone it may be elsewhere.
+    pub is_whole: bool,
     /// The name of the cluster, where it is known.
     pub cluster: Option<ClusterName>,
     /// Where names without one belong.
@@ -110,6 +112,7 @@ impl BesideFiles {
         let mut files = ReadObjects::of(&files, namespace.as_deref())?;
         let of_files = std::mem::take(&mut files.core);
         let files = files.sound()?;
+        let is_whole = live.is_some();
         let (mut objects, mut core) = match live {
             Some(live) => (live.objects, live.core),
             None => (Vec::new(), CoreObjects::default()),
@@ -119,6 +122,7 @@ impl BesideFiles {
         core.put(of_files);
         let mut world = AskedWorld::of(objects, self.cluster_name.clone(), namespace)?;
         world.core = core;
+        world.is_whole = is_whole;
         Ok(world)
     }
 }
@@ -146,6 +150,7 @@ impl AskedWorld {
             index,
             objects,
             core: CoreObjects::default(),
+            is_whole: false,
             cluster,
             namespace,
         })

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::run::{Done, deputy};
+use crate::run::{Done, File, deputy};
 
 const EXAMPLE: &str = "examples/productionapp";
 
@@ -97,5 +97,115 @@ fn what_is_asked_of_nothing_is_bad_input() {
         let Done { code, err, .. } = deputy(arguments, "");
         assert_eq!(code, 2, "{arguments:?}: {err}");
         assert!(err.contains(expected), "{arguments:?}: {err}");
+    }
+}
+
+/// The documents of a file of the example that have `kind`.
+fn only(file: &str, kind: &str) -> String {
+    let text = std::fs::read_to_string(format!("{EXAMPLE}/{file}")).unwrap();
+    let documents = text.split("---\n");
+    let kept: Vec<&str> = documents
+        .filter(|one| one.contains(&format!("kind: {kind}\n")))
+        .collect();
+    kept.join("---\n")
+}
+
+#[test]
+fn what_the_files_leave_open_is_neither_a_yes_nor_a_no() {
+    let limits = ["-f", "examples/data-team"];
+    let why = "no AWSAccount \"production\" among the files";
+    let asked: [(&[&str], usize, &str); 2] = [
+        (
+            &["who-can", "s3:PutObject", "*"],
+            2,
+            "not known: 2 bindings are undecided: ",
+        ),
+        (
+            &["what-can", "clicks/ingest"],
+            1,
+            "not known: 1 binding is undecided: ",
+        ),
+    ];
+    for (asked, bindings, expected) in asked {
+        let Done { code, out, err } = deputy(&[asked, &limits].concat(), "");
+        assert_eq!((code, err.as_str()), (2, ""), "{out}");
+        assert!(out.starts_with(&format!("{expected}{why}\n")), "{out}");
+        assert!(
+            out.contains(
+                "  ServiceAccount clicks/ingest, by AWSRoleBinding clicks/ingest, as AWSRole clicks/ingest\n"
+            ),
+            "{out}"
+        );
+        assert!(
+            !out.contains("nobody can") && !out.contains("no accepted"),
+            "{out}"
+        );
+        let Done { code, out, .. } = deputy(&[asked, &limits, &["-o", "json"]].concat(), "");
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &answer["answer"]), (2, &"unknown".into()));
+        let undecided = answer["undecided"].as_array().unwrap();
+        assert_eq!(undecided.len(), bindings, "{out}");
+        assert_eq!(undecided[0]["why"], why);
+    }
+    // A yes stays one, and what is open is told beside it.
+    let other = File::new(
+        "another.yaml",
+        only("20-application.yaml", "AWSRoleBinding").replace("name: uploader\n", "name: other\n"),
+    );
+    let both = ["who-can", "s3:PutObject", "*", "-f", EXAMPLE, "-f", other.path()];
+    let Done { code, out, .. } = deputy(&both, "");
+    assert_eq!(code, 0, "{out}");
+    assert!(
+        out.starts_with("yes: ") && out.contains("not known: 1 binding"),
+        "{out}"
+    );
+}
+
+#[test]
+fn one_word_for_what_waits_whoever_is_asked() {
+    let read = |name: &str| std::fs::read_to_string(format!("{EXAMPLE}/{name}")).unwrap();
+    let (platform, application) = (read("10-platform.yaml"), read("20-application.yaml"));
+    let account = only("10-platform.yaml", "AWSAccount");
+    let check_only = platform.replace("type: Generated", "type: CheckOnly");
+    let wide = application.replacen("s3:ListBucket", "\"s3:*\"", 1);
+    for (name, text, word) in [
+        ("accepted", format!("{platform}\n---\n{application}"), "accepted"),
+        ("refused", format!("{platform}\n---\n{wide}"), "refused"),
+        ("no-account", application.clone(), "undecided"),
+        ("no-limit", format!("{account}\n---\n{application}"), "undecided"),
+        (
+            "no-boundary",
+            format!("{check_only}\n---\n{application}"),
+            "undecided",
+        ),
+    ] {
+        let file = File::new(&format!("{name}.yaml"), text);
+        let role = "AWSRole payments/uploader";
+        let answer = |asked: &[&str]| -> Value {
+            serde_json::from_str(&deputy(asked, "").out).unwrap_or_else(|error| panic!("{asked:?}: {error}"))
+        };
+        let checked = answer(&["check", file.path(), "--format", "json"]);
+        let objects = checked["objects"].as_array().unwrap();
+        let checked = objects.iter().find(|one| one["object"] == role).unwrap();
+        assert_eq!(checked["status"], word, "{name}");
+        let reported = answer(&["report", file.path(), "--format", "json"]);
+        assert_eq!(reported["roles"][0]["outcome"], word, "{name}");
+        let said = reported["roles"][0]["decision"].as_str().unwrap();
+        assert!(said.starts_with(word), "{name}: {said}");
+        let explained = answer(&[
+            "explain",
+            "role",
+            "payments/uploader",
+            "-f",
+            file.path(),
+            "-o",
+            "json",
+        ]);
+        let facts = explained["objects"][0]["facts"].as_array().unwrap();
+        let decision = facts.iter().find(|fact| fact["what"] == "decision").unwrap();
+        assert!(
+            decision["is"].as_str().unwrap().starts_with(word),
+            "{name}: {decision}"
+        );
     }
 }
