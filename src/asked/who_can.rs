@@ -1,17 +1,18 @@
 //! `deputy who-can`: which bindings give somebody a session that may make a request.
 
 use clap::Args;
-use deputy_policy::Witness;
+use deputy_policy::{Code, Effect, Witness, lint};
 use serde::Serialize;
 
 use super::{
     grant::{AskedGrant, everything_but},
     grants::grants,
+    policy::{identity, statement},
     subject::subject_lines,
     undecided::{UndecidedBinding, federated_subjects, undecided_lines},
 };
 use crate::{
-    exit::{CommandAnswer, CommandResult, Failure},
+    exit::{CommandAnswer, CommandResult, Failure, say},
     objects::{AskedWorld, WorldArguments},
     output::{Output, OutputFormat},
     text::printable,
@@ -67,18 +68,43 @@ pub fn run(arguments: &WhoCanArguments) -> CommandResult {
     let world = arguments.world.read()?;
     let found = who_can(&world, &arguments.action, &arguments.resource);
     let undecided = undecided_about(&world, &arguments.action, &arguments.resource);
+    let warnings = doubts(&arguments.action, &arguments.resource).map_err(Failure::input)?;
+    for warning in &warnings {
+        say(&format_args!("warning: {warning}"));
+    }
     let answer = answer(&world, &found, &undecided);
     let mut out = Output::new();
     match arguments.output {
         OutputFormat::Json => {
             let answer = answer.as_str();
-            let said = serde_json::json!({ "answer": answer, "bindings": found, "undecided": undecided });
+            let said = serde_json::json!({
+                "answer": answer, "bindings": found, "undecided": undecided, "warnings": warnings,
+            });
             out.line(format_args!("{said:#}"))?;
         }
         OutputFormat::Text => out.write(text(&world, &found, &undecided))?,
     }
     out.flush()?;
     Ok(answer)
+}
+
+/// Why no request may be meant, by AWS's service reference: an action that it does not have, or one that is never on such a resource. AWS
+/// makes new ones, so it is answered all the same.
+///
+/// # Errors
+/// When a policy can't name them.
+fn doubts(action: &str, resource: &str) -> Result<Vec<String>, String> {
+    let asked = identity(vec![statement(Effect::Allow, action, resource)])?;
+    let doubts = [
+        Code::UnknownAction,
+        Code::UnknownService,
+        Code::ActionWithoutResource,
+    ];
+    let found = lint(&asked, None).into_iter();
+    Ok(found
+        .filter(|one| doubts.contains(&one.code))
+        .map(|one| one.message)
+        .collect())
 }
 
 fn answer(world: &AskedWorld, found: &[WhoCan], undecided: &[UndecidedBinding]) -> CommandAnswer {

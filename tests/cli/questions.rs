@@ -209,3 +209,38 @@ fn one_word_for_what_waits_whoever_is_asked() {
         );
     }
 }
+
+#[test]
+fn an_action_that_is_none_is_told_and_answered() {
+    for (action, resource, expected) in [
+        ("s3:GetObjekt", "*", "did you mean s3:GetObject?"),
+        ("s3:ListObjectsV2", "*", "s3:ListBucket"),
+        ("s4:GetObject", "*", "no service"),
+        ("s3:Head*", "*", "no action of s3"),
+        ("s3:GetObject", "arn:aws:s3:::productionapp", "s3:GetObject"),
+    ] {
+        let asked = ["who-can", action, resource, "-f", EXAMPLE];
+        let Done { code, out, err } = deputy(&asked, "");
+        assert_eq!((code, out.as_str()), (1, "nobody can\n"), "{action}: {err}");
+        assert!(
+            err.starts_with("deputy: warning: ") && err.contains(expected),
+            "{action}: {err}"
+        );
+        let Done { out, .. } = deputy(&[&asked[..], &["-o", "json"]].concat(), "");
+        let answer: Value = serde_json::from_str(&out).unwrap();
+        let warnings = answer["warnings"].as_array().unwrap();
+        assert_eq!(warnings.len(), 1, "{action}: {out}");
+        assert!(
+            warnings[0].as_str().unwrap().contains(expected),
+            "{action}: {out}"
+        );
+    }
+    for (action, resource) in [
+        ("s3:*", "*"),
+        ("*", "*"),
+        ("s3:Get*", "arn:aws:s3:::productionapp/*"),
+    ] {
+        let Done { err, .. } = deputy(&["who-can", action, resource, "-f", EXAMPLE], "");
+        assert_eq!(err, "", "{action}");
+    }
+}
