@@ -14,9 +14,10 @@ mod who_can;
 pub use self::{
     decided::{binding_words, decision_words},
     grant::{AskedGrant, everything_but},
-    grants::grants,
+    grants::{Grants, grants},
     policy::{identity, statement},
     subject::subject_lines,
+    undecided::UndecidedOf,
     what_can::{MayDo, WhatCanArguments, of_grant, run as what_can},
     who_can::{WhoCanArguments, run as who_can},
 };

@@ -1,32 +1,31 @@
 //! Behind a session: which role, which binding, and which of its policies does not allow the request.
 
 use deputy_delegation::{RoleId, model::Subjects};
-use deputy_policy::{Candidate, Containment, Document, Effect, contains};
+use deputy_policy::{Effect, ResourceElement, reference};
 use serde::Serialize;
 
 use super::{
     change::{ProposedStatement, propose},
+    conclusion::{conclusion, foreign},
+    layers::{DeniedRequest, LayerSays, layers},
     message::{DenialLayer, DenialMessage},
 };
 use crate::{
-    asked::{AskedGrant, everything_but, grants, identity, statement},
+    asked::{AskedGrant, Grants, UndecidedOf, grants},
     objects::AskedWorld,
 };
 
-/// What one policy says to the request: a contract (docs/contracts.md).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LayerSays {
-    /// `role`, `session policy` or `boundary of limit NAME`.
-    pub layer: String,
-    /// `allows`, `does not allow`, `denies` or `unknown`.
-    pub says: &'static str,
-    /// The statements that deny it, or why it is not known.
-    pub because: Vec<String>,
-}
+/// So many resources of a role are shown where AWS names none.
+const RESOURCES_SHOWN: usize = 8;
 
 /// What is behind a denial: a contract (docs/contracts.md).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DenialCause {
+    /// Who decides, where that is no object of Deputy's, or where AWS and what was looked at differ.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decisive: Option<String>,
+    /// By what was looked at AWS would not have denied it.
+    pub differs: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -37,22 +36,22 @@ pub struct DenialCause {
     pub layers: Vec<LayerSays>,
     /// The smallest change by which these policies would allow it.
     pub change: Vec<ProposedStatement>,
-    /// Whether the limits would accept that: `accepted`, or the refusal.
+    /// Whether the limits would accept that: `accepted`, the refusal, or what is not there to decide it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<String>,
-    /// Who else has to be asked.
+    /// Who else has to be asked, and what helps.
     pub advice: Vec<String>,
 }
 
 impl DenialCause {
     /// Whether it is known why, or whom to ask.
     pub fn is_explained(&self) -> bool {
-        self.role.is_some()
+        self.role.is_some() && !self.differs
     }
 
     /// For people.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = Vec::new();
+        let mut lines: Vec<String> = self.decisive.iter().cloned().collect();
         let parts = [
             ("role", &self.role),
             ("binding", &self.binding),
@@ -61,13 +60,7 @@ impl DenialCause {
         for (what, who) in parts {
             lines.extend(who.as_ref().map(|who| format!("{what}: {who}")));
         }
-        for layer in &self.layers {
-            let because = match layer.because.as_slice() {
-                [] => String::new(),
-                because => format!(": {}", because.join("; ")),
-            };
-            lines.push(format!("the {} {} it{because}", layer.layer, layer.says));
-        }
+        lines.extend(self.layers.iter().map(LayerSays::line));
         for statement in &self.change {
             lines.push(format!("change {}:\n{}", statement.place(), statement.yaml));
         }
@@ -84,13 +77,14 @@ impl DenialCause {
 /// What is behind a denial, as far as `world` shows it.
 ///
 /// # Errors
-/// When the action or resource of the message is none that a policy can name.
-pub fn cause(world: &AskedWorld, message: &DenialMessage) -> Result<DenialCause, String> {
-    let resource = message.resource.as_deref().unwrap_or("*");
-    everything_but(&message.action, resource)
-        .map_err(|error| format!("the request of the message: {error}"))?;
+/// When a policy can't name what was asked.
+pub fn cause(
+    world: &AskedWorld,
+    message: &DenialMessage,
+    asked: &DeniedRequest,
+) -> Result<DenialCause, String> {
     let mut found = DenialCause {
-        advice: advice(message),
+        decisive: foreign(message),
         ..DenialCause::default()
     };
     let Some((account, name, session)) = session_of(&message.caller) else {
@@ -108,13 +102,12 @@ pub fn cause(world: &AskedWorld, message: &DenialMessage) -> Result<DenialCause,
         return Ok(found);
     };
     found.role = Some(role.title().to_string());
+    let all = grants(world);
     let who = session
         .strip_prefix(role.namespace.as_str())
         .and_then(|rest| rest.strip_prefix('.'));
-    let all = grants(world);
-    let of_role = all.given.iter().filter(|grant| grant.role.id == role);
-    let mut named = of_role.filter_map(|grant| Some((grant, subject(grant, who?)?)));
-    let Some((grant, subject)) = named.next() else {
+    let named = of_role(&all, &role).find_map(|(grant, open)| Some((grant, open, subject(grant, who?)?)));
+    let Some((grant, open, subject)) = named else {
         let held = all.held.iter().filter(|(id, _)| {
             world
                 .index
@@ -130,29 +123,105 @@ pub fn cause(world: &AskedWorld, message: &DenialMessage) -> Result<DenialCause,
     };
     found.binding = Some(format!("AWSRoleBinding {}", grant.binding.id));
     found.subject = Some(subject);
-    found.layers = layers(grant, &message.action, resource)?;
-    let lacks = |layer: &str| {
-        found
-            .layers
-            .iter()
-            .any(|one| one.layer.starts_with(layer) && one.says == "does not allow")
-    };
-    let (change, limits) = propose(
-        world,
-        grant,
-        (&message.action, resource),
-        lacks("role"),
-        lacks("session policy"),
-    );
-    found.limits = limits;
-    if lacks("boundary") {
+    found.layers = layers(grant, asked)?;
+    if found.decisive.is_none() {
+        let concluded = conclusion(message, asked, &found.layers, &role, open.is_some());
+        found.decisive = concluded.decisive;
+        found.differs = concluded.differs;
+        found.advice = concluded.advice;
+        changes(world, grant, message, asked, &mut found);
+    }
+    found.advice.extend(open.map(|why| {
+        format!(
+            "AWSRoleBinding {} is undecided here, and its boundary is not known: {why}",
+            grant.binding.id
+        )
+    }));
+    Ok(found)
+}
+
+/// What would allow it, where that is a matter of Deputy's objects and no Deny stands against it.
+fn changes(
+    world: &AskedWorld,
+    grant: &AskedGrant,
+    message: &DenialMessage,
+    asked: &DeniedRequest,
+    found: &mut DenialCause,
+) {
+    let mut layers = found.layers.iter();
+    if layers.any(|one| one.layer.starts_with("boundary") && one.says == "does not allow") {
         let limit = grant.boundary.as_ref().map_or("", |(name, _)| name.as_str());
-        found.advice.push(format!(
+        let ceiling = format!(
             "the ceiling of DelegationLimit {limit} does not allow it: that is the platform team's to change"
+        );
+        match message.layer {
+            DenialLayer::Boundary => found.decisive = Some(ceiling),
+            _ => found.advice.push(ceiling),
+        }
+    }
+    let is_denied = message.explicit || found.layers.iter().any(|one| one.says == "denies");
+    if is_denied || message.layer == DenialLayer::Boundary {
+        return;
+    }
+    let Some(resource) = &asked.resource else {
+        found.advice.extend(which_resource(grant, asked));
+        return;
+    };
+    let lacks = |layer: &str| {
+        let mut layers = found.layers.iter();
+        layers.any(|one| one.layer == layer && one.says == "does not allow")
+    };
+    let (of_role, of_session) = (lacks("role"), lacks("session policy"));
+    let (change, limits) = propose(world, grant, (&asked.action, resource), of_role, of_session);
+    if !change.is_empty() && resource == "*" && reference::takes_no_resource(&asked.action) {
+        found.advice.push(format!(
+            "by AWS's service reference {} is on no resource that a policy can name: no Resource is narrower than \"*\"",
+            asked.action
         ));
     }
-    found.change = change;
-    Ok(found)
+    (found.change, found.limits) = (change, limits);
+}
+
+/// That the resource has to be said, and those that the role names for the service.
+fn which_resource(grant: &AskedGrant, asked: &DeniedRequest) -> Vec<String> {
+    let mut advice =
+        vec!["AWS does not name the resource, so no change is proposed: say it by --resource ARN".to_owned()];
+    let service = asked.action.split(':').next().unwrap_or_default();
+    let statements = grant.identity.iter().flat_map(|policy| policy.statements());
+    let allowed = statements.filter(|statement| statement.effect == Effect::Allow);
+    let mut resources: Vec<&str> = allowed
+        .filter_map(|statement| match &statement.resource {
+            Some(ResourceElement::Resource(listed)) => Some(listed),
+            _ => None,
+        })
+        .flatten()
+        .map(String::as_str)
+        .filter(|arn| arn.split(':').nth(2) == Some(service))
+        .collect();
+    resources.sort_unstable();
+    resources.dedup();
+    if !resources.is_empty() {
+        let more = match resources.len().saturating_sub(RESOURCES_SHOWN) {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        resources.truncate(RESOURCES_SHOWN);
+        let listed = resources.join(", ");
+        advice.push(format!(
+            "is it one of those that the role names already: {listed}{more}?"
+        ));
+    }
+    advice
+}
+
+/// The grants by a role; of those that are undecided, with what is not there.
+fn of_role<'a>(all: &'a Grants, role: &'a RoleId) -> impl Iterator<Item = (&'a AskedGrant, Option<&'a str>)> {
+    let given = all.given.iter().map(|grant| (grant, None));
+    let undecided = all.undecided.iter().filter_map(|one| match &one.of {
+        UndecidedOf::Role(_, Some(grant)) => Some((&**grant, Some(one.said.why.as_str()))),
+        UndecidedOf::Role(_, None) | UndecidedOf::FederatedUser(_) => None,
+    });
+    given.chain(undecided).filter(|(grant, _)| grant.role.id == *role)
 }
 
 /// Account, name of the role and of the session.
@@ -194,104 +263,4 @@ fn subject(grant: &AskedGrant, who: &str) -> Option<String> {
             "pod {namespace}/{pod} of ServiceAccount {namespace}/{name}"
         ))
     })
-}
-
-/// What each policy that holds the session says.
-fn layers(grant: &AskedGrant, action: &str, resource: &str) -> Result<Vec<LayerSays>, String> {
-    let identity: Vec<&Document> = grant.identity.iter().collect();
-    let mut found = vec![says(
-        "role".to_owned(),
-        &identity,
-        (action, resource),
-        &grant.may_allow_more,
-    )?];
-    if let Some(session) = &grant.session {
-        found.push(says(
-            "session policy".to_owned(),
-            &[session],
-            (action, resource),
-            &[],
-        )?);
-    }
-    if let Some((limit, ceiling)) = &grant.boundary {
-        let name = format!("boundary of limit {limit}");
-        found.push(says(name, &[ceiling], (action, resource), &[])?);
-    }
-    Ok(found)
-}
-
-fn says(
-    layer: String,
-    documents: &[&Document],
-    (action, resource): (&str, &str),
-    unknown: &[String],
-) -> Result<LayerSays, String> {
-    let asked = everything_but(action, resource)?;
-    let denies = denying(documents, action, resource)?;
-    let (says, because) = match contains(&Candidate::new(documents), &asked) {
-        Containment::Exceeds(_) if denies.is_empty() => ("allows", Vec::new()),
-        Containment::Exceeds(_) => (
-            "allows",
-            denies
-                .iter()
-                .map(|deny| format!("but {deny} denies it for some"))
-                .collect(),
-        ),
-        _ if !denies.is_empty() => ("denies", denies),
-        Containment::Contained(_) if unknown.is_empty() => ("does not allow", Vec::new()),
-        Containment::Contained(_) => ("unknown", unknown.to_vec()),
-        Containment::Unknown(reason) => ("unknown", vec![reason.to_string()]),
-    };
-    Ok(LayerSays { layer, says, because })
-}
-
-/// The Deny statements that match such a request.
-fn denying(documents: &[&Document], action: &str, resource: &str) -> Result<Vec<String>, String> {
-    let asked = identity(vec![statement(Effect::Allow, action, resource)])?;
-    let mut found = Vec::new();
-    for (i, of) in documents.iter().enumerate() {
-        for (j, deny) in of.statements().iter().enumerate() {
-            if deny.effect != Effect::Deny {
-                continue;
-            }
-            let rest = identity(vec![statement(Effect::Allow, "*", "*"), deny.clone()])?;
-            if !contains(&Candidate::new(&[&asked]), &rest).is_contained() {
-                found.push(format!("Statement[{j}] of policy {i}"));
-            }
-        }
-    }
-    Ok(found)
-}
-
-/// Whom a layer belongs to that is none of Deputy's objects.
-fn advice(message: &DenialMessage) -> Vec<String> {
-    let text = match (message.layer, message.explicit) {
-        (DenialLayer::ServiceControl | DenialLayer::ResourceControl, _) => {
-            "a policy of the organisation: whoever administers it has to be asked; no object of Deputy's changes it"
-        }
-        (DenialLayer::Endpoint, _) => {
-            "the policy of the VPC endpoint: whoever administers the network has to be asked"
-        }
-        (DenialLayer::Resource, true) => "the policy of the resource denies it: its owner has to be asked",
-        (DenialLayer::Resource, false) => {
-            "the resource is of another account, or its policy has to allow it: its owner has to be asked; of a bucket, queue or topic an \
-             AWSResourcePolicyStatement can"
-        }
-        (DenialLayer::Trust, _) => {
-            "the trust policy of the role that was to be assumed: its owner has to be asked"
-        }
-        (DenialLayer::Identity, true) => {
-            "where no statement below denies it, it is one by which Deputy ends sessions (revocation): a new session may do it again"
-        }
-        (DenialLayer::Boundary, true) => {
-            "a generated boundary also denies what lies outside of the ceiling, whatever a policy of the resource says"
-        }
-        (DenialLayer::Unsaid, _) => "AWS does not say which policy decided; what is Deputy's is below",
-        _ => return Vec::new(),
-    };
-    let named = message
-        .policy
-        .as_ref()
-        .map_or_else(String::new, |policy| format!(" ({policy})"));
-    vec![format!("{text}{named}")]
 }

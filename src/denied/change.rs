@@ -65,7 +65,7 @@ pub fn propose(
     let asked = changed
         .iter()
         .chain(binding.filter(|binding| !changed.iter().any(|new| new.id() == binding.id())));
-    let mut refusals = Vec::new();
+    let (mut refusals, mut undecided) = (Vec::new(), Vec::new());
     for object in asked {
         match answer(&index, &object.value, None).map(|answer| answer.outcome) {
             Some(ObjectOutcome::Accepted) => {}
@@ -79,12 +79,16 @@ pub fn propose(
                         .map(|violation| format!("{}: {violation}", object.title())),
                 );
             }
-            Some(ObjectOutcome::Awaiting) | None => refusals.push(format!("{} is undecided", object.title())),
+            Some(ObjectOutcome::Awaiting) | None => undecided.push(object.title()),
         }
     }
-    let said = match refusals.as_slice() {
-        [] => "accepted".to_owned(),
-        refusals => format!("refused: {}", refusals.join("; ")),
+    let said = match (refusals.as_slice(), undecided.as_slice()) {
+        ([], []) => "accepted".to_owned(),
+        ([], undecided) => format!(
+            "undecided: an account, a role or a limit is not there for {}",
+            undecided.join(", ")
+        ),
+        (refusals, _) => format!("refused: {}", refusals.join("; ")),
     };
     (found, Some(said))
 }

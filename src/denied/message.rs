@@ -32,9 +32,10 @@ impl DenialLayer {
         ("role trust policy", Self::Trust),
     ];
 
+    /// As a noun, without article.
     pub fn words(self) -> &'static str {
         let found = Self::WORDS.iter().find(|(_, layer)| *layer == self);
-        found.map_or("a policy that AWS does not name", |(words, _)| words)
+        found.map_or("policy", |(words, _)| words)
     }
 }
 
@@ -60,6 +61,20 @@ const ENCODED: &str = "Encoded authorization failure message:";
 const PERFORM: &str = "is not authorized to perform:";
 
 impl DenialMessage {
+    /// What AWS says, in a sentence.
+    pub fn sentence(&self) -> String {
+        let policy = self
+            .policy
+            .as_ref()
+            .map_or_else(String::new, |arn| format!(" ({arn})"));
+        match (self.explicit, self.layer) {
+            (true, DenialLayer::Unsaid) => "a statement denies it, and not in which policy".to_owned(),
+            (false, DenialLayer::Unsaid) => "it is denied, and not by which policy".to_owned(),
+            (true, layer) => format!("a statement denies it in the {}{policy}", layer.words()),
+            (false, layer) => format!("nothing allows it in the {}", layer.words()),
+        }
+    }
+
     /// Reads a message, with whatever an SDK or the command line put around it.
     ///
     /// # Errors

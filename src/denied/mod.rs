@@ -2,6 +2,8 @@
 
 mod cause;
 mod change;
+mod conclusion;
+mod layers;
 mod message;
 #[cfg(test)]
 mod tests;
@@ -10,6 +12,7 @@ use clap::Args;
 
 use self::{
     cause::{DenialCause, cause},
+    layers::DeniedRequest,
     message::DenialMessage,
 };
 use crate::{
@@ -23,8 +26,10 @@ const EXAMPLES: &str = "Example:
 
   deputy denied \"$(aws s3 rm s3://productionapp/x 2>&1)\" -f manifests/
   deputy denied \"User: arn:aws:sts::123456789012:assumed-role/… is not authorized to perform: …\" --context production
+  deputy denied \"$(aws kms decrypt … 2>&1)\" -f manifests/ --resource arn:aws:kms:…:key/…    where AWS does not name the resource
 
-Exit codes: 0 the denial is found in what was looked at, or who has to be asked, 1 it is not, 2 something can't be read.";
+Exit codes: 0 the denial is found in what was looked at, or who has to be asked, 1 it is not, or AWS and what was looked at differ,
+2 something can't be read.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -32,6 +37,9 @@ pub struct DeniedArguments {
     /// AWS's message, with whatever an SDK put around it
     #[arg(value_name = "MESSAGE")]
     message: String,
+    /// The resource that was asked for, where AWS's message names none
+    #[arg(long, value_name = "ARN")]
+    resource: Option<String>,
     #[command(flatten)]
     world: WorldArguments,
     /// How the answer is written
@@ -41,15 +49,16 @@ pub struct DeniedArguments {
 
 pub fn run(arguments: &DeniedArguments) -> CommandResult {
     let message = DenialMessage::parse(&arguments.message).map_err(Failure::input)?;
+    let asked = DeniedRequest::new(&message, arguments.resource.as_deref()).map_err(Failure::input)?;
     let world = arguments.world.read()?;
-    let found = cause(&world, &message).map_err(Failure::input)?;
+    let found = cause(&world, &message, &asked).map_err(Failure::input)?;
     let mut out = Output::new();
     match arguments.output {
         OutputFormat::Json => out.line(format_args!(
             "{:#}",
             serde_json::json!({ "message": message, "cause": found })
         ))?,
-        OutputFormat::Text => out.write(text(&message, &found))?,
+        OutputFormat::Text => out.write(text(&message, &asked, &found))?,
     }
     out.flush()?;
     Ok(match found.is_explained() {
@@ -58,20 +67,15 @@ pub fn run(arguments: &DeniedArguments) -> CommandResult {
     })
 }
 
-fn text(message: &DenialMessage, found: &DenialCause) -> String {
-    let resource = message
-        .resource
-        .as_deref()
-        .map_or_else(String::new, |resource| format!(" on {resource}"));
-    let how = if message.explicit {
-        "a statement denies it in"
-    } else {
-        "nothing allows it in"
+fn text(message: &DenialMessage, asked: &DeniedRequest, found: &DenialCause) -> String {
+    let resource = match &asked.resource {
+        Some(resource) => format!(" on {resource}"),
+        None => ", on a resource that AWS does not name".to_owned(),
     };
     let mut lines = vec![
-        format!("asked: {}{resource}", message.action),
+        format!("asked: {}{resource}", asked.action),
         format!("by: {}", message.caller),
-        format!("AWS says: {how} the {}", message.layer.words()),
+        format!("AWS says: {}", message.sentence()),
     ];
     lines.extend(found.lines());
     let mut out = String::new();
