@@ -167,8 +167,11 @@ fn injection(pod: &CoreObject, around: &Around, answer: &PodAnswer) -> Vec<Expla
         None => None,
     };
     facts.extend(did.map(|did| fact("injected", did)));
-    let (would, warnings): (String, &[String]) = match &answer.injection {
-        Injection::Injected { warnings, .. } => (by_what(pod, around, answer), warnings),
+    // Of a pod that is there it is told how it was done, and not how it would be.
+    let is_done = annotation(pod, INJECTED_ANNOTATION).is_some();
+    let (would, warnings): (Option<String>, &[String]) = match &answer.injection {
+        Injection::Injected { warnings, .. } if is_done => (None, warnings),
+        Injection::Injected { warnings, .. } => (Some(by_what(pod, around, answer)), warnings),
         Injection::Skipped { reason, warnings, .. } => {
             let by = match reason.as_str() {
                 "not-labelled" => format!(
@@ -177,11 +180,12 @@ fn injection(pod: &CoreObject, around: &Around, answer: &PodAnswer) -> Vec<Expla
                 "disabled" => format!(": the label {INJECT_LABEL} says disabled"),
                 _ => String::new(),
             };
-            (format!("left alone, {}{by}", reason.as_str()), warnings)
+            (Some(format!("left alone, {}{by}", reason.as_str())), warnings)
         }
-        Injection::Refused { message } => (format!("refused: {message}"), &[]),
+        Injection::Refused { message } => (Some(format!("refused: {message}")), &[]),
     };
-    facts.push(fact("injection", would));
+    let now = if is_done { "now a new one is " } else { "" };
+    facts.extend(would.map(|would| fact("injection", format!("{now}{would}"))));
     facts.extend(warnings.iter().map(|warning| fact("warning", warning.clone())));
     facts
 }

@@ -210,6 +210,15 @@ fn each_way_in_which_a_pod_gets_something_else_is_told() {
         let is = said(&found[0], what);
         assert!(is.starts_with(expected), "{what}: {is}");
     }
+    for (how, expected) in [
+        ("v1", "the sidecar deputy-agent is in it"),
+        ("node", "without a sidecar: the agent on its node serves it"),
+    ] {
+        let there = annotated(&format!("deputy.dev/injected: {how}"));
+        assert_eq!(said(&there[0], "injected"), expected);
+        let told = there[0].facts.iter().find(|fact| fact.what == "injection");
+        assert_eq!(told, None, "of what is there nothing is left open");
+    }
     let unreadable = pod(&[("deputy.dev/inject: enabled", "deputy.dev/inject: true")]);
     assert!(said(&unreadable[0], "not known").contains("has metadata that can't be read"));
     let unknown = pod(&[("kind: Namespace", "kind: Namespaces")]);
