@@ -32,15 +32,18 @@ pub fn conditions(object: &Value) -> impl Iterator<Item = StatusCondition<'_>> {
     })
 }
 
-/// The conditions of an object that do not hold, those that say the same as another one once. `Ready` sums up: what has a cause of its own
-/// is told by that one, which comes first.
+/// The conditions of an object that do not hold, those that say the same as another one once: what is not accepted is the cause of all that
+/// comes after it for the same reason. `Ready` sums up: what has a cause of its own is told by that one, which comes first.
 pub fn unmet(object: &ReadObject) -> Vec<StatusCondition<'_>> {
     let all = conditions(&object.value);
     let wrong = all.filter(|one| (one.status == "True") == WRONG_WHEN_TRUE.contains(&one.of));
-    let (ready, others): (Vec<_>, Vec<_>) = wrong.partition(|one| one.of == "Ready");
+    let (ready, mut others): (Vec<_>, Vec<_>) = wrong.partition(|one| one.of == "Ready");
+    others.sort_by_key(|one| one.of != "Accepted");
     let mut found: Vec<StatusCondition<'_>> = Vec::new();
     for one in others.into_iter().chain(ready) {
-        let is_told = |told: &StatusCondition<'_>| (told.reason, told.message) == (one.reason, one.message);
+        let is_told = |told: &StatusCondition<'_>| {
+            told.reason == one.reason && (told.message == one.message || told.of == "Accepted")
+        };
         if !found.iter().any(is_told) {
             found.push(one);
         }

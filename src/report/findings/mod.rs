@@ -10,7 +10,7 @@ mod unused;
 mod wide;
 mod written;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub use self::basis::Estate;
 
@@ -25,7 +25,16 @@ pub fn findings(estate: &Estate<'_>) -> Vec<AccessFinding> {
     found.extend(wide::findings(estate, &holders));
     found.extend(orphans::findings(estate));
     found.extend(unused::findings(estate));
-    found.extend(status::findings(estate));
+    // What the decision says is not said once more by the condition that has it.
+    let decided: HashSet<_> = found
+        .iter()
+        .map(|one| (one.object.clone(), one.reason.clone()))
+        .collect();
+    let is_told = |one: &AccessFinding| {
+        one.field.starts_with(status::CONDITIONS)
+            && decided.contains(&(one.object.clone(), one.reason.clone()))
+    };
+    found.extend(status::findings(estate).into_iter().filter(|one| !is_told(one)));
     found.sort();
     found.dedup();
     grouped(found)

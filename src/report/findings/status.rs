@@ -25,6 +25,9 @@ const DRIFT: [&str; 11] = [
 /// Reasons of what goes by by itself, or is meant.
 const PASSING: [&str; 4] = ["Progressing", "Deleting", "Capped", "Throttled"];
 
+/// Where a finding about a condition stands.
+pub const CONDITIONS: &str = "status.conditions.";
+
 const ADVICE: &str = "What each reason asks for is in docs/operations.md, \"What to do when\".";
 
 pub fn findings(estate: &Estate<'_>) -> Vec<AccessFinding> {
@@ -87,7 +90,7 @@ fn sort(reason: &str) -> FindingSort<'_> {
 fn conditions(estate: &Estate<'_>, object: &ReadObject, found: &mut Vec<AccessFinding>) {
     for one in unmet(object) {
         let message = format!("condition {} is {}: {}", one.of, one.status, one.message);
-        let field = format!("status.conditions.{}", one.of);
+        let field = format!("{CONDITIONS}{}", one.of);
         found.push(estate.finding(sort(one.reason), object.title(), &field, message));
     }
     if let Some(message) = outdated(object) {

@@ -304,6 +304,42 @@ fn status_says_what_is_not_ready_and_what_drifted() {
 }
 
 #[test]
+fn one_cause_of_one_object_is_one_finding() {
+    let account = only(PLATFORM, "AWSAccount");
+    let limit = only(PLATFORM, "DelegationLimit");
+    let check_only = changed(PLATFORM, "type: Generated", "type: CheckOnly");
+    for (reason, around) in [
+        ("NoLimit", account.as_str()),
+        ("AccountNotFound", &limit),
+        ("NoBoundary", &check_only),
+        ("ExceedsLimit", PLATFORM),
+    ] {
+        let conditions = ["Provisioned", "Accepted", "Ready"].map(|of| {
+            format!(
+                "    - {{type: {of}, status: \"False\", reason: {reason}, message: not {of}, \
+                 lastTransitionTime: \"2026-01-01T00:00:00Z\"}}\n"
+            )
+        });
+        let status = format!(
+            "status:\n  observedGeneration: 1\n  conditions:\n{}",
+            conditions.concat()
+        );
+        let role = only(APPLICATION, "AWSRole");
+        let role = match reason {
+            "ExceedsLimit" => changed(&role, "s3:ListBucket", "\"s3:*\""),
+            _ => role,
+        };
+        let role = format!("{}\n{status}", role.trim_end());
+        let findings = of(&[around, &role]).findings;
+        let told: Vec<_> = findings.iter().filter(|one| one.reason == reason).collect();
+        let of_status = told.iter().any(|one| one.field.starts_with("status"));
+        assert!(!told.is_empty() && !of_status, "{reason}: {told:#?}");
+        // Of what exceeds each action and resource is told.
+        assert!(told.len() == 1 || reason == "ExceedsLimit", "{reason}: {told:#?}");
+    }
+}
+
+#[test]
 fn the_page_and_the_json_have_the_same_content() {
     let report = of(&[PLATFORM, APPLICATION]);
     let html = super::html::page(&report).unwrap();
