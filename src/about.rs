@@ -32,7 +32,7 @@ Example:
 #[command(after_help = VERSION_EXAMPLE)]
 pub struct VersionArguments {
     /// How it is written
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, visible_alias = "format", value_enum, default_value_t)]
     output: VersionForm,
 }
 

@@ -63,7 +63,7 @@ pub struct CheckArguments {
     #[arg(long, env = "DEPUTY_CLUSTER_NAME", value_name = "NAME")]
     cluster_name: Option<ClusterName>,
     /// How the answer is written
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(short = 'o', long, visible_alias = "output", value_enum, default_value_t)]
     format: CheckFormat,
     /// Exit with 0 although something is undecided, if nothing is refused
     #[arg(long)]

@@ -51,7 +51,7 @@ pub struct DiffArguments {
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<NamespaceName>,
     /// How the answer is written
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(short = 'o', long, visible_alias = "output", value_enum, default_value_t)]
     format: DiffFormat,
 }
 

@@ -48,7 +48,7 @@ pub struct DoctorArguments {
     #[arg(long, value_name = "CHECK", value_parser = checks::names())]
     skip: Vec<String>,
     /// How the answer is written
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(short = 'o', long, visible_alias = "output", value_enum, default_value_t)]
     format: OutputFormat,
 }
 

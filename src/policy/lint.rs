@@ -36,7 +36,7 @@ pub struct LintArguments {
     #[arg(long, value_enum)]
     r#type: Option<PolicyType>,
     /// How the findings are written
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(short = 'o', long, visible_alias = "output", value_enum, default_value_t)]
     format: OutputFormat,
     /// JSON lines in, JSON lines out, in the same order; - is standard input
     #[arg(long, value_name = "FILE", exclusive = true)]

@@ -58,7 +58,7 @@ pub struct ReportArguments {
     #[command(flatten)]
     beside: BesideFiles,
     /// How the report is written
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(short = 'o', long, visible_alias = "output", value_enum, default_value_t)]
     format: ReportFormat,
 }
 

@@ -53,7 +53,7 @@ pub struct SuggestRoleArguments {
     #[command(flatten)]
     world: WorldArguments,
     /// How the answer is written; as text it is YAML to apply
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, visible_alias = "format", value_enum, default_value_t)]
     output: OutputFormat,
 }
 

@@ -19,6 +19,7 @@ mod credentials;
 mod diff;
 mod evaluate;
 mod explain;
+mod flags;
 mod input;
 mod lint;
 mod manifest;

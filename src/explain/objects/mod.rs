@@ -52,7 +52,7 @@ pub struct ExplainObjectArguments {
     #[command(flatten)]
     world: WorldArguments,
     /// How the answer is written
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, visible_alias = "format", value_enum, default_value_t)]
     output: OutputFormat,
 }
 

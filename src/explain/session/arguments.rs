@@ -106,7 +106,7 @@ pub struct SessionArguments {
     #[arg(long, conflicts_with = "output")]
     pub explain: bool,
     /// How the answer is written
-    #[arg(short, long, value_enum, default_value_t)]
+    #[arg(short, long, visible_alias = "format", value_enum, default_value_t)]
     pub output: OutputFormat,
 }
 
