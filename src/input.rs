@@ -1,7 +1,7 @@
 //! Reading what people hand over: files and standard input, within a limit, as UTF-8.
 
 use std::{
-    io::Read,
+    io::{Error, ErrorKind, Read},
     path::{Path, PathBuf},
 };
 
@@ -63,6 +63,10 @@ pub fn open(path: &Path) -> Result<Box<dyn Read>, Failure> {
 fn opened(path: &Path) -> std::io::Result<Box<dyn Read>> {
     if path == Path::new("-") {
         return Ok(Box::new(std::io::stdin()));
+    }
+    if path.is_dir() {
+        let what = "it is a folder, and this reads one file: name a file in it";
+        return Err(Error::new(ErrorKind::IsADirectory, what));
     }
     Ok(Box::new(std::fs::File::open(path)?))
 }

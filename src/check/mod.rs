@@ -48,8 +48,11 @@ const LONGEST_NAME: &str = "cluster-with-the-longest-name-xx";
 #[command(after_help = EXAMPLES)]
 pub struct CheckArguments {
     /// Manifests, or folders of them (*.yaml, *.yml, *.json); - is standard input
-    #[arg(required = true, value_name = "FILE|DIR")]
+    #[arg(required_unless_present = "filename", value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
+    /// The same, as other commands name them; may be repeated
+    #[arg(short = 'f', long, value_name = "FILE|DIR")]
+    filename: Vec<PathBuf>,
     /// Manifests, or folders of them, with the limits, accounts and roles that are there already; they are not judged. An object that
     /// FILE has, too, counts as it is there
     #[arg(long, value_name = "FILE|DIR")]
@@ -74,12 +77,14 @@ pub struct CheckArguments {
 }
 
 pub fn run(arguments: &CheckArguments) -> CommandResult {
-    once(named("FILE", &arguments.files).chain(named("--limits", &arguments.limits)))?;
+    let inputs = named("FILE", &arguments.files).chain(named("--filename", &arguments.filename));
+    once(inputs.chain(named("--limits", &arguments.limits)))?;
     let live = live(&arguments.kubeconfig)?;
     let namespace = arguments.namespace.as_ref().map(NamespaceName::as_str);
     let of_context = live.as_ref().and_then(|live| live.namespace.as_deref());
     let namespace = namespace.or(of_context);
-    let files = ReadObjects::of(&arguments.files, namespace)?;
+    let files = [arguments.files.as_slice(), &arguments.filename].concat();
+    let files = ReadObjects::of(&files, namespace)?;
     let limits = ReadObjects::of(&arguments.limits, namespace)?;
     let stored = live.map(|live| live.objects);
     let cluster = match &arguments.cluster_name {

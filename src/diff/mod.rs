@@ -9,7 +9,10 @@ mod sides;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, ValueEnum};
 use deputy_delegation::NamespaceName;
@@ -39,11 +42,14 @@ Exit codes: 0 nothing differs, 1 something differs or is not known, 2 something 
 #[command(after_help = EXAMPLES)]
 pub struct DiffArguments {
     /// How it was: a policy, manifests, or a folder of them; - is standard input
-    #[arg(value_name = "OLD")]
-    old: PathBuf,
+    #[arg(value_name = "OLD", required_unless_present = "filename", requires = "new")]
+    old: Option<PathBuf>,
     /// How it is to be
     #[arg(value_name = "NEW")]
-    new: PathBuf,
+    new: Option<PathBuf>,
+    /// OLD and NEW, as other commands name files: twice, in this order
+    #[arg(short = 'f', long, value_name = "FILE|DIR", conflicts_with = "old")]
+    filename: Vec<PathBuf>,
     /// What policies by themselves are used as
     #[arg(long, value_enum, default_value_t)]
     r#type: PolicyType,
@@ -66,12 +72,25 @@ enum DiffFormat {
     Markdown,
 }
 
+impl DiffArguments {
+    /// OLD and NEW, however they are named.
+    fn sides(&self) -> Result<(&Path, &Path), Failure> {
+        match (&self.old, &self.new, self.filename.as_slice()) {
+            (Some(old), Some(new), []) | (None, None, [old, new]) => Ok((old, new)),
+            _ => Err(Failure::input(
+                "name two files or folders, OLD and NEW: as they stand, or each by -f, in this order",
+            )),
+        }
+    }
+}
+
 pub fn run(arguments: &DiffArguments) -> CommandResult {
-    once([("OLD", arguments.old.as_path()), ("NEW", arguments.new.as_path())])?;
+    let (old, new) = arguments.sides()?;
+    once([("OLD", old), ("NEW", new)])?;
     let kind = arguments.r#type.into();
     let namespace = arguments.namespace.as_ref().map(NamespaceName::as_str);
-    let old = DiffSide::read(&arguments.old, kind, namespace)?;
-    let new = DiffSide::read(&arguments.new, kind, namespace)?;
+    let old = DiffSide::read(old, kind, namespace)?;
+    let new = DiffSide::read(new, kind, namespace)?;
     if old.is_empty() && new.is_empty() {
         return Err(Failure::input(
             "there is nothing to compare: neither OLD nor NEW has an object of Deputy's or a policy",

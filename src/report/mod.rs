@@ -55,6 +55,9 @@ pub struct ReportArguments {
     /// Manifests, or folders of them (*.yaml, *.yml, *.json); - is standard input
     #[arg(value_name = "FILE|DIR")]
     files: Vec<PathBuf>,
+    /// The same, as other commands name them; may be repeated
+    #[arg(short = 'f', long, value_name = "FILE|DIR")]
+    filename: Vec<PathBuf>,
     #[command(flatten)]
     beside: BesideFiles,
     /// How the report is written
@@ -63,8 +66,9 @@ pub struct ReportArguments {
 }
 
 pub fn run(arguments: &ReportArguments) -> CommandResult {
-    once(named("FILE", &arguments.files))?;
-    let files: Vec<&Path> = arguments.files.iter().map(PathBuf::as_path).collect();
+    once(named("FILE", &arguments.files).chain(named("--filename", &arguments.filename)))?;
+    let files = arguments.files.iter().chain(&arguments.filename);
+    let files: Vec<&Path> = files.map(PathBuf::as_path).collect();
     let world = arguments
         .beside
         .read(&files, "manifests by FILE|DIR", &WantedBeside::Estate)?;

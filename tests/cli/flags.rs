@@ -53,3 +53,60 @@ fn how_an_answer_is_written_is_asked_by_the_same_flags_everywhere() {
         }
     }
 }
+
+#[test]
+fn manifests_are_named_as_they_stand_or_by_a_flag() {
+    let (old, new) = ("examples/productionapp", "examples/refused/another-bucket.yaml");
+    for (plain, flagged) in [
+        (&["check", old][..], &["check", "-f", old][..]),
+        (&["check", old, new], &["check", old, "--filename", new]),
+        (
+            &["report", old, "--format", "json"],
+            &["report", "-f", old, "--format", "json"],
+        ),
+        (&["diff", old, new], &["diff", "-f", old, "--filename", new]),
+        (&["diff", new, old], &["diff", "-f", new, "-f", old]),
+    ] {
+        let (plain, flagged) = (deputy(plain, ""), deputy(flagged, ""));
+        let sound = |done: &Done| -> Vec<String> {
+            let lines = done.out.lines().filter(|line| !line.contains("\"generated\""));
+            lines.map(str::to_owned).collect()
+        };
+        assert_eq!(
+            (plain.code, plain.err.as_str()),
+            (flagged.code, flagged.err.as_str())
+        );
+        assert_eq!(sound(&plain), sound(&flagged));
+        assert!(!plain.out.is_empty());
+    }
+    for asked in [
+        &["check"][..],
+        &["diff"],
+        &["diff", old],
+        &["diff", "-f", old],
+        &["diff", old, "-f", new],
+        &["diff", "-f", old, "-f", old, "-f", new],
+    ] {
+        let Done { code, out, err } = deputy(asked, "");
+        assert_eq!((code, out.as_str()), (2, ""), "{asked:?}");
+        assert!(!err.is_empty(), "{asked:?}");
+    }
+}
+
+#[test]
+fn a_folder_where_one_file_is_read_is_told() {
+    for asked in [
+        &["policy", "lint", "examples"][..],
+        &["policy", "lint", "--batch", "examples"],
+        &["policy", "contains", "examples", "examples"],
+        &["explain", "session", "examples"],
+    ] {
+        let Done { code, err, .. } = deputy(asked, "");
+        assert_eq!(code, 2, "{asked:?}: {err}");
+        assert!(
+            err.contains("examples: it is a folder, and this reads one file: name a file in it"),
+            "{asked:?}: {err}"
+        );
+        assert!(!err.contains("os error"), "{asked:?}: {err}");
+    }
+}
