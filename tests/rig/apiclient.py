@@ -81,8 +81,8 @@ class ApiClient:
         finally:
             connection.close()
         if warnings is not None:
-            # RFC 9111: a code, an agent, a quoted text.
-            found = response.msg.get_all("Warning") or []
+            # RFC 9111: a code, an agent, a quoted text, which is UTF-8 here.
+            found = [value.encode("latin-1").decode() for value in response.msg.get_all("Warning") or []]
             warnings += [json.loads(value.split(" ", 2)[2]) for value in found]
         kind = response.getheader("Content-Type", "")
         if response.status >= 400:

@@ -27,7 +27,7 @@ use crate::{
     live::Live,
     metrics::AdmissionMetrics,
     mutate::Mutator,
-    review::{self, ReviewError, ReviewRequest, Verdict},
+    review::{self, ReviewError, ReviewRequest, Verdict, cut},
     validate,
 };
 
@@ -35,6 +35,9 @@ use crate::{
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the way back takes: an answer later than the API server waits is none.
 const MARGIN: Duration = Duration::from_millis(200);
+
+/// The longest name of an object, in characters.
+const MAX_NAME_CHARS: usize = 253;
 
 /// The part of the time for an answer in which grants are counted.
 const COUNTING_SHARE: f64 = 0.6;
@@ -122,6 +125,7 @@ impl Reviewer {
         let body = self.memory.read(&head.headers, Body::new(body)).await?;
         let review = review::parse(&body.bytes)?;
         let span = review.span();
+        let within = span.clone();
         let decided = async {
             if endpoint == "mutate" {
                 return tokio::time::timeout(time, self.mutator.review(&review)).await;
@@ -135,6 +139,9 @@ impl Reviewer {
             Err(_) => Verdict::timed_out(format!("deputy found no answer within {} ms", time.as_millis())),
         };
         self.count(endpoint, &review, &verdict);
+        if verdict.is_denied() {
+            within.in_scope(|| log_refusal(&review, &verdict));
+        }
         verdict.into_json(&review.uid).map_err(UnreadableError::Answer)
     }
 
@@ -171,6 +178,19 @@ impl Reviewer {
         self.metrics
             .reviewed(endpoint, kind, request.operation(), verdict.outcome());
     }
+}
+
+/// That something was refused, for who runs Deputy: the API server tells who asked, by the uid of the span, in its own audit log. What is in
+/// the object stays out: reasons are names.
+fn log_refusal(review: &ReviewRequest<'_>, verdict: &Verdict) {
+    tracing::info!(
+        namespace = cut(review.namespace.as_deref().unwrap_or_default(), MAX_NAME_CHARS),
+        name = cut(&review.name, MAX_NAME_CHARS),
+        dry_run = review.dry_run(),
+        outcome = verdict.outcome(),
+        reasons = verdict.audited("reasons").unwrap_or_default(),
+        "admission refused"
+    );
 }
 
 /// Decides on a thread of its own: a limit over ten thousand grants takes longer than others should wait.
