@@ -83,8 +83,8 @@ pub fn run(arguments: &CheckArguments) -> CommandResult {
     let namespace = arguments.namespace.as_ref().map(NamespaceName::as_str);
     let of_context = live.as_ref().and_then(|live| live.namespace.as_deref());
     let namespace = namespace.or(of_context);
-    let files = [arguments.files.as_slice(), &arguments.filename].concat();
-    let files = ReadObjects::of(&files, namespace)?;
+    let paths = [arguments.files.as_slice(), &arguments.filename].concat();
+    let files = ReadObjects::of(&paths, namespace)?;
     let limits = ReadObjects::of(&arguments.limits, namespace)?;
     let stored = live.map(|live| live.objects);
     let cluster = match &arguments.cluster_name {
@@ -98,7 +98,7 @@ pub fn run(arguments: &CheckArguments) -> CommandResult {
     if answer.objects.is_empty() {
         let nothing = format!(
             "nothing was judged: no object of Deputy's is in {}",
-            listed(&arguments.files)
+            listed(&paths)
         );
         if arguments.require_objects {
             return Err(Failure::input(nothing));

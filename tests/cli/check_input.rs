@@ -182,7 +182,9 @@ fn that_nothing_was_judged_is_said() {
         "deputy: nothing was judged: no object of Deputy's is in {}\n",
         empty.path()
     );
-    assert_eq!((code, err), (2, said));
+    assert_eq!((code, &err), (2, &said));
+    // By whichever way it is named.
+    assert_eq!(check(&["-f", empty.path(), "--require-objects"]).err, said);
     assert_eq!(
         check(&[APPLICATION, "--limits", PLATFORM, "--require-objects"]).code,
         0
