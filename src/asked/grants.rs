@@ -1,20 +1,24 @@
 //! What each binding of a world is: given, held, or undecided.
 
+use std::sync::Arc;
+
 use deputy_admission::is_awaiting;
 use deputy_delegation::{
     Decision,
-    model::{LimitEntry, ObjectId},
+    model::{FederatedBinding, LimitEntry, ObjectId},
 };
 
 use super::{
     grant::{AskedGrant, grant},
-    undecided::{self, UndecidedGrant},
+    undecided::UndecidedGrant,
 };
 use crate::objects::AskedWorld;
 
 /// What is granted.
 pub struct Grants {
     pub given: Vec<AskedGrant>,
+    /// Accepted bindings of federated users.
+    pub users: Vec<Arc<FederatedBinding>>,
     /// Bindings that grant nothing, with the reason.
     pub held: Vec<(ObjectId, String)>,
     /// Bindings of either kind of which it is not known whether they grant anything.
@@ -32,9 +36,21 @@ enum Standing {
 pub fn grants(world: &AskedWorld) -> Grants {
     let mut found = Grants {
         given: Vec::new(),
+        users: Vec::new(),
         held: Vec::new(),
-        undecided: undecided::federated(world),
+        undecided: Vec::new(),
     };
+    for id in world.index.federated_bindings() {
+        let Some(decided) = world.index.decide_federated(&id) else {
+            continue;
+        };
+        if decided.decision.is_accepted() {
+            found.users.push(decided.binding);
+        } else if is_awaiting(&decided.decision) {
+            let of_user = UndecidedGrant::of_user(world, decided.binding, &decided.decision);
+            found.undecided.push(of_user);
+        }
+    }
     for id in world.index.bindings() {
         match standing(world, &id) {
             Standing::Given(grant) => found.given.push(*grant),

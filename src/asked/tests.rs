@@ -60,7 +60,7 @@ fn a_witness_is_allowed_by_role_session_and_boundary() {
 fn who_can_is_what_the_session_policy_leaves() {
     let world = world(&[PLATFORM, APPLICATION]);
     let can = |action: &str, resource: &str| {
-        let found = who_can(&world, action, resource);
+        let found = who_can(&world, &grants(&world), action, resource);
         found
             .iter()
             .map(|one| (one.can, one.subjects.join(",")))
@@ -85,7 +85,7 @@ fn what_is_not_accepted_grants_nothing() {
     let found = grants(&world);
     assert_eq!((found.given.len(), found.held.len()), (0, 0));
     assert_eq!(found.undecided.len(), 1);
-    assert!(who_can(&world, "*", "*").is_empty());
+    assert!(who_can(&world, &grants(&world), "*", "*").is_empty());
 }
 
 /// The documents of a text that have `kind`.
@@ -116,16 +116,16 @@ fn what_is_not_among_the_files_is_told_and_is_never_a_no() {
         (vec![&check_only, APPLICATION], "boundary"),
     ] {
         let world = world(&texts);
-        let told = undecided_about(&world, "s3:GetObject", "*");
+        let told = undecided_about(&grants(&world), "s3:GetObject", "*");
         assert_eq!(told.len(), 1, "{why}");
         assert!(told[0].why.contains(why), "{told:?}");
         assert_eq!(told[0].subjects, ["ServiceAccount payments/uploader"]);
         let subject = "payments/uploader".parse().unwrap();
-        assert_eq!(undecided_of(&world, &subject), told);
+        assert_eq!(undecided_of(&world, &grants(&world), &subject), told);
         let other = "payments/other".parse().unwrap();
-        assert!(undecided_of(&world, &other).is_empty());
+        assert!(undecided_of(&world, &grants(&world), &other).is_empty());
         // By no account and no limit can its policies allow that; of a role that is not there nothing is known.
-        let others = undecided_about(&world, "sqs:SendMessage", "*");
+        let others = undecided_about(&grants(&world), "sqs:SendMessage", "*");
         assert_eq!(others.is_empty(), !why.contains("no AWSRole "), "{others:?}");
     }
 }
@@ -145,7 +145,7 @@ fn what_is_refused_is_a_no_whatever_is_not_there() {
 fn a_federated_user_that_is_undecided_is_told_as_well() {
     let application = include_str!("../../examples/federation/20-application.yaml");
     let world = world(&[application]);
-    let told = undecided_about(&world, "s3:GetObject", "*");
+    let told = undecided_about(&grants(&world), "s3:GetObject", "*");
     let kinds: Vec<&str> = told
         .iter()
         .filter_map(|one| one.binding.split(' ').next())
@@ -165,7 +165,7 @@ fn what_only_aws_knows_is_unknown_and_never_no() {
         "  managedPolicies: [\"arn:aws:iam::aws:policy/*\"]\n  session:\n",
     );
     let world = world(&[&platform, &managed]);
-    let found = who_can(&world, "s3:GetObject", "arn:aws:s3:::others/x");
+    let found = who_can(&world, &grants(&world), "s3:GetObject", "arn:aws:s3:::others/x");
     assert_eq!(found[0].can, "unknown", "{found:?}");
     assert!(found[0].unknown[0].contains("ReadOnlyAccess"));
 }
@@ -174,7 +174,7 @@ fn what_only_aws_knows_is_unknown_and_never_no() {
 fn what_can_lists_what_is_left_with_a_request_each() {
     let world = world(&[PLATFORM, APPLICATION]);
     let subject: AskedSubject = "payments/uploader".parse().unwrap();
-    let found = what_can(&world, &subject).unwrap();
+    let found = what_can(&world, &grants(&world), &subject).unwrap();
     let told: Vec<_> = found[0].may.iter().map(|may| may.actions.as_str()).collect();
     assert_eq!(told, ["s3:ListBucket", "s3:GetObject", "s3:PutObject"]);
     for nobody in [
@@ -184,7 +184,10 @@ fn what_can_lists_what_is_left_with_a_request_each() {
         "arn:aws:iam::123456789012:role/x",
     ] {
         let subject: AskedSubject = nobody.parse().unwrap();
-        assert!(what_can(&world, &subject).unwrap().is_empty(), "{nobody}");
+        assert!(
+            what_can(&world, &grants(&world), &subject).unwrap().is_empty(),
+            "{nobody}"
+        );
     }
     let as_user: AskedSubject = "system:serviceaccount:payments:uploader".parse().unwrap();
     assert_eq!(as_user, subject);

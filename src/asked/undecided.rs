@@ -3,7 +3,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use deputy_admission::is_awaiting;
 use deputy_delegation::{
     Decision,
     decision::MissingFact,
@@ -56,6 +55,18 @@ impl UndecidedGrant {
         }
     }
 
+    pub fn of_user(world: &AskedWorld, binding: Arc<FederatedBinding>, decision: &Decision) -> Self {
+        Self {
+            said: UndecidedBinding {
+                binding: BindingRef::federated_user(binding.id.clone()).to_string(),
+                role: None,
+                subjects: federated_subjects(&binding),
+                why: missing_words(world, decision),
+            },
+            of: UndecidedOf::FederatedUser(binding),
+        }
+    }
+
     /// Whether its sessions may be able to make such a request, once what is not there is.
     pub fn may_allow(&self, action: &str, resource: &str) -> bool {
         match &self.of {
@@ -66,24 +77,6 @@ impl UndecidedGrant {
             UndecidedOf::Role(_, None) | UndecidedOf::FederatedUser(_) => true,
         }
     }
-}
-
-/// The bindings of federated users that are undecided.
-pub fn federated(world: &AskedWorld) -> Vec<UndecidedGrant> {
-    let ids = world.index.federated_bindings().into_iter();
-    let decided = ids.filter_map(|id| world.index.decide_federated(&id));
-    let undecided = decided.filter(|decided| is_awaiting(&decided.decision));
-    undecided
-        .map(|decided| UndecidedGrant {
-            said: UndecidedBinding {
-                binding: BindingRef::federated_user(decided.binding.id.clone()).to_string(),
-                role: None,
-                subjects: federated_subjects(&decided.binding),
-                why: missing_words(world, &decided.decision),
-            },
-            of: UndecidedOf::FederatedUser(decided.binding),
-        })
-        .collect()
 }
 
 /// Each subject of a federated user in words.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{
     grant::AskedGrant,
-    grants::grants,
+    grants::{Grants, grants},
     policy::{identity, statement},
     subject::AskedSubject,
     undecided::{UndecidedBinding, UndecidedOf, undecided_lines},
@@ -71,8 +71,9 @@ pub struct MayDo {
 
 pub fn run(arguments: &WhatCanArguments) -> CommandResult {
     let world = arguments.world.read()?;
-    let found = what_can(&world, &arguments.subject).map_err(Failure::input)?;
-    let undecided = undecided_of(&world, &arguments.subject);
+    let grants = grants(&world);
+    let found = what_can(&world, &grants, &arguments.subject).map_err(Failure::input)?;
+    let undecided = undecided_of(&world, &grants, &arguments.subject);
     let answer = answer(&world, &found, &undecided);
     let mut out = Output::new();
     match arguments.output {
@@ -98,36 +99,30 @@ fn answer(world: &AskedWorld, found: &[WhatCan], undecided: &[UndecidedBinding])
 }
 
 /// The bindings of a subject of which it is not known whether they let it do anything.
-pub fn undecided_of(world: &AskedWorld, subject: &AskedSubject) -> Vec<UndecidedBinding> {
+pub fn undecided_of(world: &AskedWorld, grants: &Grants, subject: &AskedSubject) -> Vec<UndecidedBinding> {
     let namespace = world.namespace.as_deref();
-    let undecided = grants(world).undecided.into_iter();
-    let own = undecided.filter(|grant| match &grant.of {
+    let own = grants.undecided.iter().filter(|grant| match &grant.of {
         UndecidedOf::Role(binding, _) => subject.is_of(binding, namespace),
         UndecidedOf::FederatedUser(binding) => subject.is_of_federated(binding, namespace),
     });
-    own.map(|grant| grant.said).collect()
+    own.map(|grant| grant.said.clone()).collect()
 }
 
 /// What each accepted binding of a subject lets it do.
 ///
 /// # Errors
 /// When a part of a policy is none by itself.
-pub fn what_can(world: &AskedWorld, subject: &AskedSubject) -> Result<Vec<WhatCan>, String> {
-    let given = grants(world).given;
-    let own = given
-        .iter()
-        .filter(|grant| subject.is_of(&grant.binding, world.namespace.as_deref()));
+pub fn what_can(world: &AskedWorld, grants: &Grants, subject: &AskedSubject) -> Result<Vec<WhatCan>, String> {
+    let namespace = world.namespace.as_deref();
+    let given = grants.given.iter();
+    let own = given.filter(|grant| subject.is_of(&grant.binding, namespace));
     let mut found = own
         .map(|grant| of_grant(world, grant))
         .collect::<Result<Vec<_>, _>>()?;
-    let federated = world.index.federated_bindings().into_iter();
-    let federated = federated.filter_map(|id| world.index.decide_federated(&id));
-    let own = federated.filter(|decided| {
-        decided.decision.is_accepted()
-            && subject.is_of_federated(&decided.binding, world.namespace.as_deref())
-    });
-    found.extend(own.map(|decided| WhatCan {
-        binding: BindingRef::federated_user(decided.binding.id.clone()).to_string(),
+    let users = grants.users.iter();
+    let own = users.filter(|binding| subject.is_of_federated(binding, namespace));
+    found.extend(own.map(|binding| WhatCan {
+        binding: BindingRef::federated_user(binding.id.clone()).to_string(),
         role: String::new(),
         role_arn: None,
         may: Vec::new(),

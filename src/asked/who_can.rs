@@ -1,12 +1,13 @@
 //! `deputy who-can`: which bindings give somebody a session that may make a request.
 
 use clap::Args;
+use deputy_delegation::model::BindingRef;
 use deputy_policy::{Code, Effect, Witness, lint};
 use serde::Serialize;
 
 use super::{
     grant::{AskedGrant, everything_but},
-    grants::grants,
+    grants::{Grants, grants},
     policy::{identity, statement},
     subject::subject_lines,
     undecided::{UndecidedBinding, federated_subjects, undecided_lines},
@@ -66,8 +67,9 @@ pub fn run(arguments: &WhoCanArguments) -> CommandResult {
     let asked = everything_but(&arguments.action, &arguments.resource);
     asked.map_err(|error| Failure::input(format!("ACTION or RESOURCE: {error}")))?;
     let world = arguments.world.read()?;
-    let found = who_can(&world, &arguments.action, &arguments.resource);
-    let undecided = undecided_about(&world, &arguments.action, &arguments.resource);
+    let grants = grants(&world);
+    let found = who_can(&world, &grants, &arguments.action, &arguments.resource);
+    let undecided = undecided_about(&grants, &arguments.action, &arguments.resource);
     let warnings = doubts(&arguments.action, &arguments.resource).map_err(Failure::input)?;
     for warning in &warnings {
         say(&format_args!("warning: {warning}"));
@@ -118,30 +120,26 @@ fn answer(world: &AskedWorld, found: &[WhoCan], undecided: &[UndecidedBinding]) 
 }
 
 /// The bindings of which it is not known whether they let somebody do it.
-pub fn undecided_about(world: &AskedWorld, action: &str, resource: &str) -> Vec<UndecidedBinding> {
-    let undecided = grants(world).undecided.into_iter();
+pub fn undecided_about(grants: &Grants, action: &str, resource: &str) -> Vec<UndecidedBinding> {
+    let undecided = grants.undecided.iter();
     let may = undecided.filter(|grant| grant.may_allow(action, resource));
-    may.map(|grant| grant.said).collect()
+    may.map(|grant| grant.said.clone()).collect()
 }
 
 /// Every accepted binding, and whether its sessions may make such a request; those that may not and of which all is known are left out.
-pub fn who_can(world: &AskedWorld, action: &str, resource: &str) -> Vec<WhoCan> {
-    let given = grants(world).given;
-    let all = given.iter().map(|grant| {
+pub fn who_can(world: &AskedWorld, grants: &Grants, action: &str, resource: &str) -> Vec<WhoCan> {
+    let all = grants.given.iter().map(|grant| {
         let asked = grant.request_of(action, resource);
         one(world, grant, asked)
     });
-    let federated = world.index.federated_bindings().into_iter().filter_map(|id| {
-        let decided = world.index.decide_federated(&id)?;
-        decided.decision.is_accepted().then(|| WhoCan {
-            binding: format!("AWSFederatedUserBinding {id}"),
-            role: String::new(),
-            role_arn: None,
-            subjects: federated_subjects(&decided.binding),
-            can: "unknown",
-            witness: None,
-            unknown: vec![ONLY_RESOURCES_KNOW.to_owned()],
-        })
+    let federated = grants.users.iter().map(|binding| WhoCan {
+        binding: BindingRef::federated_user(binding.id.clone()).to_string(),
+        role: String::new(),
+        role_arn: None,
+        subjects: federated_subjects(binding),
+        can: "unknown",
+        witness: None,
+        unknown: vec![ONLY_RESOURCES_KNOW.to_owned()],
     });
     let all = all.chain(federated);
     all.filter(|one| one.can != "no").collect()
