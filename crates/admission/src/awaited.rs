@@ -10,33 +10,24 @@ use deputy_delegation::{
     model::{BindingKind, BindingSelector},
 };
 
-use crate::{
-    facts::Facts,
-    inject::{Json, PodFacts, container_bindings},
-    review::cut,
-};
+use crate::{facts::Facts, review::cut};
 
 /// Of a name in a warning, in characters.
 const NAME_CHARS: usize = 63;
 
-/// A warning for each binding that a container uses and that is known not to be there. A pod may use a few
-/// ([`deputy_delegation::quota::BINDINGS_OF_POD`]).
+/// A warning for each of the bindings of an injected pod (as [`crate::inject::Injection`] names them) that is known not to be there. A pod
+/// may use a few ([`deputy_delegation::quota::BINDINGS_OF_POD`]).
 pub(crate) fn awaited(
     facts: &Facts,
-    pod: &Json<'_>,
-    around: &PodFacts<'_>,
+    namespace: &NamespaceName,
     account: &ServiceAccountName,
+    bindings: &BTreeSet<Option<String>>,
 ) -> Vec<String> {
-    let containers = container_bindings(pod, around);
-    let used: BTreeSet<Option<&str>> = containers
+    bindings
         .iter()
-        .filter(|container| !container.has_own)
-        .map(|container| container.binding.as_deref())
-        .collect();
-    used.into_iter()
         .filter_map(|named| match named {
-            Some(named) => not_there(facts, around.namespace, named),
-            None => without_default(facts, around.namespace, account),
+            Some(named) => not_there(facts, namespace, named),
+            None => without_default(facts, namespace, account),
         })
         .collect()
 }

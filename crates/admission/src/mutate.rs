@@ -198,8 +198,12 @@ impl Mutator {
                 let verdict = warnings.into_iter().fold(Verdict::allow(), Verdict::warn);
                 self.skipped(reason, verdict.patch(patch))
             }
-            Injection::Injected { patch, mut warnings } => {
-                warnings.extend(awaited(&self.facts, &pod, &facts, &around.account));
+            Injection::Injected {
+                patch,
+                mut warnings,
+                bindings,
+            } => {
+                warnings.extend(awaited(&self.facts, namespace, &around.account, &bindings));
                 let reason = if patch.is_empty() { "unchanged" } else { "patched" };
                 self.metrics.injection("injected", reason);
                 self.publish_warnings(request, namespace, &pod, &warnings);

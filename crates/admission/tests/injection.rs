@@ -174,7 +174,7 @@ impl Case {
                 warnings,
                 patch,
             } => (format!("skipped: {}", reason.as_str()), warnings, patch),
-            Injection::Injected { warnings, patch } => ("injected".to_owned(), warnings, patch),
+            Injection::Injected { warnings, patch, .. } => ("injected".to_owned(), warnings, patch),
         };
         let out = apply(pod, patch);
         // What is as it is to be is left alone, also as the API server stores it.

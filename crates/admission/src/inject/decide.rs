@@ -1,5 +1,7 @@
 //! Whether a pod gets credentials: the label, what stands against it, and what its containers bring of their own.
 
+use std::collections::BTreeSet;
+
 use super::{
     config::InjectionConfig,
     credentials, host_network,
@@ -7,7 +9,7 @@ use super::{
     label::{Asked, asked},
     mesh,
     operations::Patch,
-    options::Options,
+    options::{Options, binding_named},
     ours::INJECT_LABEL,
     outcome::{Injection, SkipReason},
     patch,
@@ -100,6 +102,7 @@ fn injected(view: &PodView<'_>, config: &InjectionConfig) -> Injection {
         return Injection::Injected {
             patch: Patch::default(),
             warnings: Vec::new(),
+            bindings: BTreeSet::new(),
         };
     }
     let mut warnings = Vec::new();
@@ -120,7 +123,16 @@ fn injected(view: &PodView<'_>, config: &InjectionConfig) -> Injection {
     let patch = Options::read(view, config)
         .and_then(|options| patch::injected(view, config, &options, &gets, &mut warnings));
     match patch {
-        Ok(patch) => Injection::Injected { patch, warnings },
+        Ok(patch) => Injection::Injected {
+            patch,
+            warnings,
+            bindings: view
+                .containers()
+                .zip(&gets)
+                .filter(|one| wants(*one))
+                .map(|(container, _)| binding_named(view, container.name()).map(str::to_owned))
+                .collect(),
+        },
         Err(message) => Injection::Refused { message },
     }
 }

@@ -1,5 +1,7 @@
 //! What comes of a pod, and why it stays as it is.
 
+use std::collections::BTreeSet;
+
 use super::operations::Patch;
 
 /// Why a pod stays as it is. Bounded: a metric label and, for some, a warning.
@@ -92,6 +94,8 @@ pub enum Injection {
         patch: Patch,
         /// For who created it.
         warnings: Vec<String>,
+        /// The bindings that its containers use, by name; `None`: the default one. Not those of containers with credentials of their own.
+        bindings: BTreeSet<Option<String>>,
     },
     /// It can't be admitted.
     Refused {

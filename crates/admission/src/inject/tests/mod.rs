@@ -103,7 +103,7 @@ impl Case {
     }
     fn applied(&self, pod: &Value) -> (Value, Vec<String>) {
         match self.run(pod) {
-            Injection::Injected { patch, warnings } => (apply(pod, patch), warnings),
+            Injection::Injected { patch, warnings, .. } => (apply(pod, patch), warnings),
             other => panic!("not injected: {other:?}"),
         }
     }
