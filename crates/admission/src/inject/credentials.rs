@@ -7,12 +7,11 @@ use deputy_delegation::Region;
 
 use super::{
     delivery::ServedBy,
-    options::Options,
     ours::{
         AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, DEFAULT_REGION, ENDPOINT, NO_METADATA, PATH, REGION, ROLE, TOKEN,
         TOKEN_DIR, TOKEN_FILE, TOKEN_VOLUME, WEB_IDENTITY, cut, value,
     },
-    pod::{Container, PodFacts},
+    pod::Container,
     variable::EnvVariable,
 };
 
@@ -69,23 +68,21 @@ pub(super) fn own(container: &Container<'_>, calls_sts: bool) -> Option<Own> {
     container.in_place_of(volume, folder).map(|_| Own::Mount(folder))
 }
 
-/// The variables of a container, in order; and what to tell who created the pod.
+/// The variables of a container that uses `binding` (`None`: the default one), whose region is `known` or not; and what to tell who created
+/// the pod.
 pub(super) fn variables<'a>(
     container: &Container<'a>,
-    options: &Options<'_>,
+    binding: Option<&str>,
     by: ServedBy,
-    default_region: Option<&Region>,
-    facts: &PodFacts<'_>,
+    known: Option<&'a Region>,
     warnings: &mut Vec<String>,
 ) -> Vec<EnvVariable<'a>> {
-    let binding = options.binding_of(container.name());
     let mut uri = format!("{}{PATH}", by.origin());
     if let Some(binding) = binding {
         uri = format!("{uri}/{binding}");
     }
     let mut all = Vec::with_capacity(5);
     all.push(EnvVariable::text(ENDPOINT, uri));
-    let known = (facts.region)(binding).or_else(|| default_region.cloned());
     let has_region = region(container, known, &mut all, warnings);
     // Without a region of its own, an SDK may have to ask the instance metadata service for it.
     if has_region && container.env(NO_METADATA).is_none() {
@@ -101,7 +98,7 @@ pub(super) fn variables<'a>(
 /// A variable of `env` wins over one of `envFrom`, whose names can't be seen here: so beside `envFrom` nothing is added.
 pub(super) fn region<'a>(
     container: &Container<'a>,
-    known: Option<Region>,
+    known: Option<&'a Region>,
     all: &mut Vec<EnvVariable<'a>>,
     warnings: &mut Vec<String>,
 ) -> bool {
@@ -141,8 +138,8 @@ pub(super) fn region<'a>(
         }
         (None, None) => match known {
             Some(region) => {
-                all.push(EnvVariable::text(REGION, region.to_string()));
-                all.push(EnvVariable::text(DEFAULT_REGION, region.to_string()));
+                all.push(EnvVariable::text(REGION, region.as_str()));
+                all.push(EnvVariable::text(DEFAULT_REGION, region.as_str()));
                 true
             }
             None => false,

@@ -1,7 +1,5 @@
 //! The label that asks for injection, or forbids it.
 
-use std::collections::BTreeMap;
-
 use super::{
     ours::{INJECT_LABEL, cut},
     pod::PodFacts,
@@ -22,18 +20,15 @@ pub(crate) enum Asked {
 /// # Errors
 /// It says neither `enabled` nor `disabled`: a typing mistake must neither turn credentials off nor on.
 pub(crate) fn asked(own: Option<&str>, facts: &PodFacts<'_>) -> Result<Asked, String> {
-    let label = |labels: &BTreeMap<String, String>| labels.get(INJECT_LABEL).cloned();
-    let (value, of) = match (
-        own,
-        label(&facts.service_account.labels),
-        label(&facts.namespace_info.labels),
-    ) {
-        (Some(value), _, _) => (value.to_owned(), "the pod"),
-        (None, Some(value), _) => (value, "the pod's ServiceAccount"),
-        (None, None, Some(value)) => (value, "its namespace"),
+    let of_account = facts.service_account.labels.get(INJECT_LABEL);
+    let of_namespace = facts.namespace_info.labels.get(INJECT_LABEL);
+    let (value, of) = match (own, of_account, of_namespace) {
+        (Some(value), _, _) => (value, "the pod"),
+        (None, Some(value), _) => (value.as_str(), "the pod's ServiceAccount"),
+        (None, None, Some(value)) => (value.as_str(), "its namespace"),
         (None, None, None) => return Ok(Asked::Nothing),
     };
-    match value.as_str() {
+    match value {
         "enabled" => Ok(Asked::Yes),
         "disabled" => Ok(Asked::No),
         other => Err(format!(

@@ -27,8 +27,14 @@ pub(crate) fn bindings_named<'p>(pod: &'p Json<'_>) -> BTreeSet<&'p str> {
 
 /// The binding that a container is to use, as the annotations say it; `None`: the default one.
 pub(super) fn binding_named<'a>(view: &PodView<'a>, container: &str) -> Option<&'a str> {
-    let own = view.annotation(&format!("{BINDING}.{container}"));
-    own.or_else(|| view.annotation(BINDING))
+    let is_its_own = |key: &str| {
+        let name = key.strip_prefix(BINDING).and_then(|rest| rest.strip_prefix('.'));
+        name == Some(container)
+    };
+    let mut all = view.annotations().into_iter().flat_map(|all| all.iter());
+    let own = all.find(|(key, _)| is_its_own(key));
+    own.and_then(|(_, value)| value.as_str())
+        .or_else(|| view.annotation(BINDING))
 }
 
 const BINDING: &str = "deputy.dev/binding";

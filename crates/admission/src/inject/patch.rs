@@ -1,7 +1,8 @@
 //! The patch: minimal, with `test` operations where an index is used, never a whole array that was there.
 
-use std::{fmt, sync::LazyLock};
+use std::{collections::BTreeMap, sync::LazyLock};
 
+use deputy_delegation::Region;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use super::{
     delivery::ServedBy,
     json::{Json, JsonFields as _, holds},
     mesh,
-    operations::{self, Patch},
+    operations::{self, Patch, Path},
     options::Options,
     ours::{self, AWS_TOKEN_DIR, AWS_TOKEN_VOLUME, INJECTED_ANNOTATION, SIDECAR, TOKEN_DIR, TOKEN_VOLUME},
     outcome::SkipReason,
@@ -33,6 +34,11 @@ const INJECTED_WEB_IDENTITY: &str = "web-identity";
 const WARNINGS_ANNOTATION: &str = "deputy.dev/injected-warnings";
 /// Longest value of [`WARNINGS_ANNOTATION`], in characters.
 const MAX_WARNINGS: usize = 2048;
+
+const METADATA: Path<'_> = Path::of("metadata");
+const SPEC: Path<'_> = Path::of("spec");
+const VOLUMES: Path<'_> = SPEC.field("volumes");
+const INIT_CONTAINERS: Path<'_> = SPEC.field("initContainers");
 
 /// A token that containers read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -91,7 +97,7 @@ impl<'a> Builder<'a> {
     fn new(view: &'a PodView<'a>) -> Self {
         Self {
             view,
-            patch: Patch::default(),
+            patch: Patch::for_containers(view.containers().count()),
             has_annotations: view.annotations().is_some(),
             gone: Vec::new(),
         }
@@ -105,21 +111,19 @@ impl<'a> Builder<'a> {
     }
 
     /// Gives an annotation this value, or takes it away; nothing happens when it is so already.
-    fn annotate(&mut self, key: &str, value: Option<&str>) -> Written {
+    fn annotate(&mut self, key: &'static str, value: Option<&str>) -> Written {
         let present = self.view.annotations().and_then(|all| all.get(key));
-        let escaped = escape(key);
+        let annotations = METADATA.field("annotations");
         match (present, value) {
             (Some(present), Some(value)) if present.as_str() == Some(value) => Ok(()),
             (None, None) => Ok(()),
-            (Some(_), None) => self.patch.remove(format_args!("/metadata/annotations/{escaped}")),
+            (Some(_), None) => self.patch.remove(annotations.field(key)),
             (_, Some(value)) => {
                 if !self.has_annotations {
-                    self.patch
-                        .add(format_args!("/metadata/annotations"), &json!({}))?;
+                    self.patch.add(annotations, &json!({}))?;
                     self.has_annotations = true;
                 }
-                self.patch
-                    .add(format_args!("/metadata/annotations/{escaped}"), &value)
+                self.patch.add(annotations.field(key), value)
             }
         }
     }
@@ -135,25 +139,22 @@ impl<'a> Builder<'a> {
     /// Takes the elements at `ours` out of an array and puts `wanted` in: in front, or at the end.
     fn exchange<V: Serialize>(
         &mut self,
-        path: fmt::Arguments<'_>,
+        list: Path<'_>,
         present: Option<&[Json<'_>]>,
         ours: &[usize],
         wanted: &[V],
         in_front: bool,
     ) -> Written {
         for index in ours.iter().rev() {
-            self.patch.remove(format_args!("{path}/{index}"))?;
+            self.patch.remove(list.element(*index))?;
         }
         match present {
             _ if wanted.is_empty() => {}
-            None => self.patch.add(path, &wanted)?,
+            None => self.patch.add(list, wanted)?,
             Some(_) => {
                 for (index, value) in wanted.iter().enumerate() {
-                    if in_front {
-                        self.patch.add(format_args!("{path}/{index}"), value)?;
-                    } else {
-                        self.patch.add(format_args!("{path}/-"), value)?;
-                    }
+                    let place = if in_front { list.element(index) } else { list.end() };
+                    self.patch.add(place, value)?;
                 }
             }
         }
@@ -167,7 +168,8 @@ impl<'a> Builder<'a> {
         variables: &[EnvVariable<'_>],
         token: Option<Token>,
     ) -> Written {
-        let path = container.path();
+        let list = SPEC.field(container.list.key());
+        let place = list.element(container.index);
         let env = container.array("env");
         let in_place = container.ours.iter().copied().eq(0..variables.len())
             && env
@@ -181,11 +183,11 @@ impl<'a> Builder<'a> {
             return Ok(());
         }
         // The container at this index must still be the one that was looked at.
-        self.patch.test(format_args!("{path}/name"), container.name())?;
+        self.patch.test(place.field("name"), container.name())?;
         if !in_place {
-            self.exchange(format_args!("{path}/env"), env, &container.ours, variables, true)?;
+            self.exchange(place.field("env"), env, &container.ours, variables, true)?;
         }
-        self.exchange(format_args!("{path}/volumeMounts"), mounts, &ours, &wanted, false)
+        self.exchange(place.field("volumeMounts"), mounts, &ours, &wanted, false)
     }
 
     /// Which mounts have to go, and which to come.
@@ -239,11 +241,11 @@ impl<'a> Builder<'a> {
         }
         gone.sort_unstable_by_key(|(index, _)| *index);
         for (index, token) in &gone {
-            let path = format_args!("/spec/volumes/{index}/name");
-            self.patch.test(path, token.volume())?;
+            let volume = VOLUMES.element(*index);
+            self.patch.test(volume.field("name"), token.volume())?;
         }
         let gone: Vec<usize> = gone.into_iter().map(|(index, _)| index).collect();
-        self.exchange(format_args!("/spec/volumes"), present, &gone, &new, false)
+        self.exchange(VOLUMES, present, &gone, &new, false)
     }
 
     /// Tells meshes to leave one port alone, and none that they were told of in a former pass.
@@ -266,9 +268,9 @@ impl<'a> Builder<'a> {
     /// Goes last: operations on containers use the indexes of the pod as it came.
     fn take_sidecars(&mut self) -> Written {
         for index in self.view.sidecars().iter().rev() {
-            self.patch
-                .test(format_args!("/spec/initContainers/{index}/name"), SIDECAR)?;
-            self.patch.remove(format_args!("/spec/initContainers/{index}"))?;
+            let place = INIT_CONTAINERS.element(*index);
+            self.patch.test(place.field("name"), SIDECAR)?;
+            self.patch.remove(place)?;
         }
         Ok(())
     }
@@ -291,8 +293,8 @@ impl<'a> Builder<'a> {
         }
         self.take_sidecars()?;
         if let Some(previous) = at.checked_sub(1).and_then(|i| others.get(i)) {
-            self.patch
-                .test(format_args!("/spec/initContainers/{}/name", at - 1), previous)?;
+            let place = INIT_CONTAINERS.element(at - 1);
+            self.patch.test(place.field("name"), previous)?;
         }
         match today {
             Today::Stays(found) => self.put_sidecar(at, found),
@@ -302,16 +304,11 @@ impl<'a> Builder<'a> {
 
     fn put_sidecar<V: Serialize>(&mut self, at: usize, sidecar: &V) -> Written {
         if self.view.list(List::Init).is_some() {
-            self.patch.add(format_args!("/spec/initContainers/{at}"), sidecar)
+            self.patch.add(INIT_CONTAINERS.element(at), sidecar)
         } else {
-            self.patch.add(format_args!("/spec/initContainers"), &[sidecar])
+            self.patch.add(INIT_CONTAINERS, &[sidecar])
         }
     }
-}
-
-/// RFC 6901: `~` and `/` inside a key.
-fn escape(key: &str) -> String {
-    key.replace('~', "~0").replace('/', "~1")
 }
 
 fn indexes(values: &[Json<'_>], is: impl Fn(&Json<'_>) -> bool) -> Vec<usize> {
@@ -373,13 +370,19 @@ pub(super) fn injected(
         .into_iter()
         .filter(|t| volumes.iter().all(|(of, _)| of != t));
     b.give_up(&unused.collect::<Vec<_>>());
+    let mut regions: BTreeMap<Option<&str>, Option<Region>> = BTreeMap::new();
     for (container, gets) in view.containers().zip(gets) {
         match gets {
             Gets::Agent => {
                 let Some(by) = by else { continue };
                 served.push(container.name());
-                let region = config.agent.default_region.as_ref();
-                let variables = credentials::variables(container, options, by, region, view.facts, warnings);
+                let binding = options.binding_of(container.name());
+                let region = regions
+                    .entry(binding)
+                    .or_insert_with(|| (view.facts.region)(binding))
+                    .as_ref()
+                    .or(config.agent.default_region.as_ref());
+                let variables = credentials::variables(container, binding, by, region, warnings);
                 b.container(container, &variables, Some(Token::Deputy))?;
             }
             Gets::WebIdentity(told) => {

@@ -233,10 +233,6 @@ impl<'a> Container<'a> {
         container
     }
 
-    /// Its place in the pod, as a JSON pointer.
-    pub(super) fn path(&self) -> String {
-        format!("/spec/{}/{}", self.list.key(), self.index)
-    }
     pub(super) fn name(&self) -> &'a str {
         self.text("name").unwrap_or_default()
     }

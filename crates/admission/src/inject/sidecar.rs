@@ -1,5 +1,7 @@
 //! What is added to a pod: the token volume and the sidecar.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -40,7 +42,7 @@ pub(super) struct Sidecar<'a> {
     command: [&'static str; 1],
     env: Vec<EnvVariable<'a>>,
     image: &'a str,
-    lifecycle: Value,
+    lifecycle: &'static Value,
     name: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     resources: Option<&'a Value>,
@@ -83,6 +85,12 @@ struct SeccompProfile {
     kind: &'static str,
 }
 
+/// The kubelet starts no other container before the hook has succeeded, and goes on at once when it has; a startup probe would be asked once
+/// a second. When it fails, the container is ended, with the reason as its message, and started again.
+static LIFECYCLE: LazyLock<Value> = LazyLock::new(
+    || json!({"postStart": {"exec": {"command": ["/deputy-agent", "ready", "--wait", "--termination-log=/dev/termination-log"]}}}),
+);
+
 /// The sidecar as it is to be, for the pod of `view`.
 pub(super) fn sidecar<'a>(
     view: &PodView<'_>,
@@ -109,9 +117,7 @@ pub(super) fn sidecar<'a>(
         command: ["/deputy-agent"],
         env,
         image: &config.agent.image,
-        // The kubelet starts no other container before the hook has succeeded, and goes on at once when it has; a startup probe
-        // would be asked once a second. When it fails, the container is ended, with the reason as its message, and started again.
-        lifecycle: json!({"postStart": {"exec": {"command": ["/deputy-agent", "ready", "--wait", "--termination-log=/dev/termination-log"]}}}),
+        lifecycle: &LIFECYCLE,
         name: SIDECAR,
         resources: Some(&options.resources).filter(|r| r.as_object().is_some_and(|r| !r.is_empty())),
         // A native sidecar: starts before the application's containers, ends after them, and lets Jobs complete.

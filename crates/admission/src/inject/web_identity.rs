@@ -76,12 +76,11 @@ pub(super) fn audience(gets: &[Gets]) -> Result<Option<&str>, String> {
 /// container sets itself of the others stays.
 pub(super) fn variables<'a>(
     container: &Container<'a>,
-    told: &WebIdentity,
+    told: &'a WebIdentity,
     warnings: &mut Vec<String>,
 ) -> Vec<EnvVariable<'a>> {
     let mut all = vec![EnvVariable::text(ROLE, told.role.to_string())];
-    let region = Some(told.region.clone());
-    let has_region = credentials::region(container, region, &mut all, warnings);
+    let has_region = credentials::region(container, Some(&told.region), &mut all, warnings);
     // Without a region an SDK has no regional endpoint to call.
     if has_region && container.env(REGIONAL_STS).is_none() {
         all.push(EnvVariable::text(REGIONAL_STS, "regional"));
