@@ -11,8 +11,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use deputy_admission::inject::{
-    AgentSettings, Amounts, HostNetworkLeave, Injection, InjectionConfig, Json, MeshDefaults, PodDelivery,
-    PodFacts, Resources, RunAs, inject,
+    AgentSettings, Amounts, HostNetworkLeave, Injection, InjectionConfig, MeshDefaults, PodDelivery,
+    PodFacts, PodJson, Resources, RunAs, inject,
 };
 use deputy_delegation::{NamespaceName, Region};
 use deputy_index::{NamespaceInfo, ServiceAccountInfo};
@@ -78,11 +78,11 @@ fn injection(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("injection");
     for kilobytes in [1, 20] {
         let bytes = pod(kilobytes * 1024);
-        let value: Json<'_> = serde_json::from_slice(&bytes).unwrap();
+        let value: PodJson<'_> = serde_json::from_slice(&bytes).unwrap();
         group.throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function(format!("{kilobytes} KB, from bytes to patch"), |b| {
             b.iter(|| {
-                let pod: Json<'_> = serde_json::from_slice(black_box(&bytes)).unwrap();
+                let pod: PodJson<'_> = serde_json::from_slice(black_box(&bytes)).unwrap();
                 patch_bytes(inject(&pod, &facts, &config))
             });
         });

@@ -88,12 +88,13 @@ impl BodyMemory {
         if announced.is_some_and(|length| length > MAX_BODY) {
             return Err(BodyError::TooLarge);
         }
-        tokio::time::timeout(READ_TIMEOUT, self.read_all(body))
+        let announced = announced.unwrap_or_default();
+        tokio::time::timeout(READ_TIMEOUT, self.read_all(body, announced))
             .await
             .unwrap_or(Err(BodyError::Slow))
     }
 
-    async fn read_all(&self, mut body: Body) -> Result<Read, BodyError> {
+    async fn read_all(&self, mut body: Body, announced: usize) -> Result<Read, BodyError> {
         let mut memory: Option<OwnedSemaphorePermit> = None;
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -114,6 +115,10 @@ impl BodyMemory {
                     Some(memory) => memory.merge(more),
                     None => memory = Some(more),
                 }
+            }
+            if bytes.is_empty() {
+                // Room that nobody has written to is not resident.
+                bytes.reserve(announced.min(LARGE));
             }
             bytes.extend_from_slice(&data);
         }

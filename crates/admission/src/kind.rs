@@ -82,7 +82,7 @@ impl DeputyKind {
     }
 
     /// The kind that the request is about. `None` unless kind and resource both say so.
-    pub(crate) fn from_request(request: &ReviewRequest<'_>) -> Option<Self> {
+    pub(crate) fn from_request<O>(request: &ReviewRequest<O>) -> Option<Self> {
         let (kind, resource) = (&request.kind, &request.resource);
         Self::ALL.into_iter().find(|k| {
             kind.group == deputy_api::GROUP

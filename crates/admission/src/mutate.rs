@@ -1,7 +1,6 @@
 //! Reviews of pods: the facts that injection needs, found in the index or, on a miss, by one live read.
 
 use std::{
-    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
@@ -26,8 +25,8 @@ use crate::{
     awaited::awaited,
     facts::{Facts, SessionsOf},
     inject::{
-        AWS_TOKEN_VOLUME, Asked, HostNetworkLeave, INJECT_LABEL, Injection, InjectionConfig, Json,
-        JsonFields as _, PodFacts, SIDECAR, SkipReason, TOKEN_VOLUME, asked, bindings_named, inject,
+        Asked, HostNetworkLeave, INJECT_LABEL, Injection, InjectionConfig, Json, PodFacts, PodJson,
+        SkipReason, asked, bindings_named, inject,
     },
     metrics::AdmissionMetrics,
     review::{ReviewError, ReviewRequest, Verdict},
@@ -49,38 +48,6 @@ pub(crate) struct Mutator {
     pub(crate) metrics: AdmissionMetrics,
     /// Tells the owners of pods.
     pub(crate) events: NoticeQueue,
-}
-
-/// As much of a pod as says whether it asks, and whether it has anything of ours already.
-#[derive(Deserialize)]
-struct PodHead<'a> {
-    #[serde(borrow, default)]
-    metadata: Option<PodMeta<'a>>,
-    #[serde(borrow, default)]
-    spec: Option<PodSpec<'a>>,
-}
-
-#[derive(Deserialize)]
-struct PodMeta<'a> {
-    #[serde(borrow, default)]
-    labels: Option<BTreeMap<Cow<'a, str>, Cow<'a, str>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PodSpec<'a> {
-    #[serde(borrow, default)]
-    service_account_name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    init_containers: Option<Vec<Named<'a>>>,
-    #[serde(borrow, default)]
-    volumes: Option<Vec<Named<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct Named<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
 }
 
 /// A fact about a pod could not be read.
@@ -111,7 +78,7 @@ impl Mutator {
     /// Ignore for a webhook that is *away*, and the admission policy that stands in for it can't see ServiceAccounts. So
     /// a pod whose ServiceAccount asks for credentials would start without them. It costs little: the API server calls
     /// us, so it can nearly always be read, only what no watch has brought yet is read at all, and controllers try again.
-    pub(crate) async fn review(&self, request: &ReviewRequest<'_>) -> Result<Verdict, ReviewError> {
+    pub(crate) async fn review(&self, request: &ReviewRequest<PodJson<'_>>) -> Result<Verdict, ReviewError> {
         if !is_about_a_pod(request) {
             return Ok(Verdict::bad_request(format!(
                 "deputy injects pods; the request is about kind {} as resource {}.{}",
@@ -131,14 +98,14 @@ impl Mutator {
         if namespace == self.own_namespace {
             return Ok(self.skipped(SkipReason::OwnNamespace, Verdict::allow()));
         }
-        let Some(head) = request.view::<PodHead<'_>>()? else {
+        let Some(pod) = &request.object else {
             return Ok(Verdict::bad_request("the request holds no pod"));
         };
-        if head.label() == Some("disabled") && !head.carries_ours() {
+        if pod.label(INJECT_LABEL) == Some("disabled") && !pod.names_ours() {
             return Ok(self.skipped(SkipReason::Disabled, Verdict::allow()));
         }
-        match self.around(&head, &namespace).await {
-            Ok(around) => self.review_pod(request, &head, &namespace, &around).await,
+        match self.around(pod, &namespace).await {
+            Ok(around) => self.review_pod(request, pod, &namespace, &around).await,
             Err(error) => Ok(unreadable(&error)),
         }
     }
@@ -146,13 +113,13 @@ impl Mutator {
     /// Decides about a pod by what stands around it.
     async fn review_pod(
         &self,
-        request: &ReviewRequest<'_>,
-        head: &PodHead<'_>,
+        request: &ReviewRequest<PodJson<'_>>,
+        pod: &PodJson<'_>,
         namespace: &NamespaceName,
         around: &Around,
     ) -> Result<Verdict, ReviewError> {
-        // Most pods ask for nothing, and are answered without being parsed whole.
-        if !head.carries_ours() && around.asks_nothing(head.label(), namespace) {
+        // As most pods do.
+        if !pod.names_ours() && around.asks_nothing(pod.label(INJECT_LABEL), namespace) {
             return Ok(self.skipped(SkipReason::NotLabelled, Verdict::allow()));
         }
         let Some(config) = self.injection.borrow().clone() else {
@@ -160,20 +127,16 @@ impl Mutator {
                 "deputy does not know the broker's address and certificates yet; try again",
             ));
         };
-        let Some(pod) = request.view::<Json<'_>>()? else {
-            return Ok(Verdict::bad_request("the request holds no pod"));
-        };
-        let sessions = match self.sessions(namespace, &around.account, &pod).await {
+        let sessions = match self.sessions(namespace, &around.account, pod).await {
             Ok(sessions) => sessions,
             Err(error) => return Ok(unreadable(&error)),
         };
         // Of no other pod is it asked.
-        let host_network =
-            if pod.at("spec").and_then(|spec| spec.at("hostNetwork")) == Some(&Json::Bool(true)) {
-                self.facts.host_network(namespace)
-            } else {
-                Ok(HostNetworkLeave::NoLimit)
-            };
+        let host_network = if pod.spec("hostNetwork").and_then(Json::as_bool) == Some(true) {
+            self.facts.host_network(namespace)
+        } else {
+            Ok(HostNetworkLeave::NoLimit)
+        };
         let host_network = match host_network {
             Ok(leave) => leave,
             Err(stale) => return Ok(Verdict::failed(format!("{stale}; try again"))),
@@ -188,13 +151,13 @@ impl Mutator {
             web_identity: &web_identity,
             host_network: &host_network,
         };
-        Ok(match inject(&pod, &facts, &config) {
+        Ok(match inject(pod, &facts, &config) {
             Injection::Skipped {
                 reason,
                 warnings,
                 patch,
             } => {
-                self.publish_warnings(request, namespace, &pod, &warnings);
+                self.publish_warnings(request, namespace, pod, &warnings);
                 let verdict = warnings.into_iter().fold(Verdict::allow(), Verdict::warn);
                 self.skipped(reason, verdict.patch(patch))
             }
@@ -206,7 +169,7 @@ impl Mutator {
                 warnings.extend(awaited(&self.facts, namespace, &around.account, &bindings));
                 let reason = if patch.is_empty() { "unchanged" } else { "patched" };
                 self.metrics.injection("injected", reason);
-                self.publish_warnings(request, namespace, &pod, &warnings);
+                self.publish_warnings(request, namespace, pod, &warnings);
                 warnings
                     .into_iter()
                     .fold(Verdict::allow(), Verdict::warn)
@@ -224,17 +187,15 @@ impl Mutator {
     /// by itself.
     fn publish_warnings(
         &self,
-        request: &ReviewRequest<'_>,
+        request: &ReviewRequest<PodJson<'_>>,
         namespace: &NamespaceName,
-        pod: &Json<'_>,
+        pod: &PodJson<'_>,
         warnings: &[String],
     ) {
         if warnings.is_empty() || request.dry_run() {
             return;
         }
-        let owners = pod
-            .at("metadata")
-            .and_then(|metadata| metadata.at("ownerReferences")?.as_array());
+        let owners = pod.metadata("ownerReferences").and_then(Json::as_array);
         let owner = owners
             .into_iter()
             .flatten()
@@ -270,7 +231,7 @@ impl Mutator {
         &self,
         namespace: &NamespaceName,
         account: &ServiceAccountName,
-        pod: &'p Json<'_>,
+        pod: &'p PodJson<'_>,
     ) -> Result<BTreeMap<Option<&'p str>, WebIdentity>, LiveReadError> {
         let mut told = BTreeMap::new();
         let mut unknown = BTreeSet::new();
@@ -335,8 +296,8 @@ impl Mutator {
     }
 
     /// What stands around the pod: its ServiceAccount and its namespace.
-    async fn around(&self, head: &PodHead<'_>, namespace: &NamespaceName) -> Result<Around, LiveReadError> {
-        let named = head.spec.as_ref().and_then(|s| s.service_account_name.as_deref());
+    async fn around(&self, pod: &PodJson<'_>, namespace: &NamespaceName) -> Result<Around, LiveReadError> {
+        let named = pod.spec("serviceAccountName").and_then(Json::as_str);
         let named = named.filter(|n| !n.is_empty()).unwrap_or(DEFAULT_ACCOUNT);
         let account = ServiceAccountName::new(named).map_err(|error| LiveReadError {
             what: "the pod's ServiceAccount".to_owned(),
@@ -420,7 +381,7 @@ fn unreadable(error: &LiveReadError) -> Verdict {
     ))
 }
 
-fn is_about_a_pod(request: &ReviewRequest<'_>) -> bool {
+fn is_about_a_pod<O>(request: &ReviewRequest<O>) -> bool {
     let (kind, resource) = (&request.kind, &request.resource);
     kind.group.is_empty()
         && kind.version == "v1"
@@ -431,29 +392,8 @@ fn is_about_a_pod(request: &ReviewRequest<'_>) -> bool {
 }
 
 /// Whether it makes a pod: nothing else is injected.
-fn creates(request: &ReviewRequest<'_>) -> bool {
+fn creates<O>(request: &ReviewRequest<O>) -> bool {
     request.operation == Operation::Create && request.sub_resource.as_deref().is_none_or(str::is_empty)
-}
-
-impl PodHead<'_> {
-    fn label(&self) -> Option<&str> {
-        let labels = self.metadata.as_ref()?.labels.as_ref()?;
-        labels.get(INJECT_LABEL).map(AsRef::as_ref)
-    }
-
-    /// Whether the pod may have something of ours: it came through here before, now or as a stored pod.
-    fn carries_ours(&self) -> bool {
-        let has = |list: Option<&Vec<Named<'_>>>, name: &str| {
-            list.into_iter()
-                .flatten()
-                .any(|n| n.name.as_deref() == Some(name))
-        };
-        self.spec.as_ref().is_some_and(|spec| {
-            has(spec.init_containers.as_ref(), SIDECAR)
-                || has(spec.volumes.as_ref(), TOKEN_VOLUME)
-                || has(spec.volumes.as_ref(), AWS_TOKEN_VOLUME)
-        })
-    }
 }
 
 /// What stands around a pod.

@@ -1,13 +1,13 @@
 //! `AdmissionReview` v1 on the wire, and the answer.
 //!
-//! Types of our own rather than `kube::core::admission`: objects stay text until somebody asks for them (most pods of a
-//! cluster ask for nothing, and are answered without being parsed whole), fields that no type knows survive, and patches
-//! go out in base64 instead of a list of numbers.
+//! Types of our own rather than `kube::core::admission`: of an object is read what its endpoint looks at (of a pod in the same
+//! pass, all else stays text until somebody asks for it), fields that no type knows survive, and patches go out in base64
+//! instead of a list of numbers.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::Utf8Error, sync::LazyLock};
 
+use base64::engine::{Engine as _, Simd, general_purpose::PAD};
 use deputy_delegation::Violation;
-use k8s_openapi::ByteString;
 use kube::core::{
     GroupVersionKind, GroupVersionResource, Status,
     admission::Operation,
@@ -21,6 +21,8 @@ use crate::{inject::Patch, live::LookAgain};
 
 const API_VERSION: &str = "admission.k8s.io/v1";
 const KIND: &str = "AdmissionReview";
+/// By the instructions that the CPU has for it.
+static BASE64: LazyLock<Simd> = LazyLock::new(|| Simd::standard(PAD));
 /// Longer ones the API server may cut.
 /// <https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response>
 const MAX_WARNING_CHARS: usize = 256;
@@ -33,18 +35,17 @@ const MAX_LISTED_CHARS: usize = 2048;
 const MAX_FIELD_CHARS: usize = 64;
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Review<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
+struct Review<O> {
     api_version: String,
     kind: String,
-    #[serde(borrow)]
-    request: Option<ReviewRequest<'a>>,
+    request: Option<ReviewRequest<O>>,
 }
 
-/// What the API server asks.
+/// What the API server asks. `O` is what its objects are read as.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct ReviewRequest<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
+pub(crate) struct ReviewRequest<O> {
     pub(crate) uid: String,
     pub(crate) kind: GroupVersionKind,
     pub(crate) resource: GroupVersionResource,
@@ -57,10 +58,10 @@ pub(crate) struct ReviewRequest<'a> {
     pub(crate) operation: Operation,
     #[serde(default)]
     dry_run: Option<bool>,
-    #[serde(borrow, default)]
-    object: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    old_object: Option<&'a RawValue>,
+    #[serde(default)]
+    pub(crate) object: Option<O>,
+    #[serde(default)]
+    old_object: Option<O>,
 }
 
 /// Why a review can't be answered as one.
@@ -68,6 +69,8 @@ pub(crate) struct ReviewRequest<'a> {
 pub(crate) enum ReviewError {
     #[error("the body is not an AdmissionReview: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("the body is not an AdmissionReview: {0}")]
+    Text(Utf8Error),
     #[error("the body is {0}, not an AdmissionReview of admission.k8s.io/v1")]
     Type(String),
     #[error("the AdmissionReview holds no request")]
@@ -84,7 +87,7 @@ impl ReviewError {
     /// A bounded name for metrics.
     pub(crate) fn category(&self) -> &'static str {
         match self {
-            Self::Json(_) => "json",
+            Self::Json(_) | Self::Text(_) => "json",
             Self::Type(_) => "type",
             Self::NoRequest => "no-request",
             Self::Object { .. } => "object",
@@ -93,8 +96,10 @@ impl ReviewError {
 }
 
 /// Reads a review.
-pub(crate) fn parse(bytes: &[u8]) -> Result<ReviewRequest<'_>, ReviewError> {
-    let review: Review<'_> = serde_json::from_slice(bytes)?;
+pub(crate) fn parse<'a, O: Deserialize<'a>>(bytes: &'a [u8]) -> Result<ReviewRequest<O>, ReviewError> {
+    // Once for all: of a slice each string would be looked through by itself.
+    let text = str::from_utf8(bytes).map_err(ReviewError::Text)?;
+    let review: Review<O> = serde_json::from_str(text)?;
     if review.api_version != API_VERSION || review.kind != KIND {
         let shown: String = format!("{} {}", review.api_version, review.kind)
             .chars()
@@ -105,12 +110,8 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<ReviewRequest<'_>, ReviewError> {
     review.request.ok_or(ReviewError::NoRequest)
 }
 
-impl<'a> ReviewRequest<'a> {
-    /// The object as far as `T` looks at it. `None` when the request carries none.
-    pub(crate) fn view<T: Deserialize<'a>>(&self) -> Result<Option<T>, ReviewError> {
-        read("object", self.object)
-    }
-    /// The whole object.
+impl ReviewRequest<&RawValue> {
+    /// The whole object. `None` when the request carries none.
     pub(crate) fn object(&self) -> Result<Option<Value>, ReviewError> {
         read("object", self.object)
     }
@@ -118,7 +119,9 @@ impl<'a> ReviewRequest<'a> {
     pub(crate) fn old_object(&self) -> Result<Option<Value>, ReviewError> {
         read("oldObject", self.old_object)
     }
+}
 
+impl<O> ReviewRequest<O> {
     /// Nothing of it will be stored, so nothing may be written because of it.
     pub(crate) fn dry_run(&self) -> bool {
         self.dry_run.unwrap_or(false)
@@ -145,10 +148,7 @@ impl<'a> ReviewRequest<'a> {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(
-    field: &'static str,
-    text: Option<&'a RawValue>,
-) -> Result<Option<T>, ReviewError> {
+fn read(field: &'static str, text: Option<&RawValue>) -> Result<Option<Value>, ReviewError> {
     match text.map(RawValue::get) {
         None | Some("null") => Ok(None),
         Some(text) => serde_json::from_str(text)
@@ -330,24 +330,28 @@ impl Verdict {
 
     /// As the API server wants it.
     pub(crate) fn into_json(self, uid: &str) -> Result<Vec<u8>, serde_json::Error> {
-        let patch = if self.patch.is_empty() {
-            None
-        } else {
-            Some(ByteString(self.patch.into_json()))
-        };
-        serde_json::to_vec(&Answer {
+        let mut json = serde_json::to_string(&Answer {
             api_version: API_VERSION,
             kind: KIND,
             response: Response {
                 uid,
                 allowed: self.denial.is_none(),
                 status: self.denial.map(|d| d.into_status()),
-                patch_type: patch.as_ref().map(|_| "JSONPatch"),
-                patch,
                 audit_annotations: self.audit,
                 warnings: self.warnings.iter().map(ObjectWarning::text).collect(),
             },
-        })
+        })?;
+        if !self.patch.is_empty() {
+            // Into the response, which is the last field and no longer empty: base64 needs none of the looking for characters to escape that
+            // a string of serde's costs, and a patch is most of an answer.
+            let patch = self.patch.into_json();
+            json.truncate(json.len().saturating_sub("}}".len()));
+            json.reserve(patch.len().div_ceil(3) * 4 + 64);
+            json.push_str(r#","patchType":"JSONPatch","patch":""#);
+            BASE64.encode_string(patch, &mut json);
+            json.push_str("\"}}");
+        }
+        Ok(json.into_bytes())
     }
 }
 
@@ -439,10 +443,6 @@ struct Response<'a> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<ByteString>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     audit_annotations: BTreeMap<&'static str, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     facts::{Facts, SessionsOf},
     inject::{
-        ContainerBinding, HostNetworkLeave, Injection, InjectionConfig, Json, PodFacts, bindings_named,
+        ContainerBinding, HostNetworkLeave, Injection, InjectionConfig, PodFacts, PodJson, bindings_named,
         container_bindings, inject,
     },
     kind::DeputyKind,
@@ -105,7 +105,7 @@ pub fn pod_answer(
     pod: UnaskedPod<'_>,
     config: &InjectionConfig,
 ) -> Result<PodAnswer, serde_json::Error> {
-    let json: Json<'_> = serde_json::from_str(pod.json)?;
+    let json: PodJson<'_> = serde_json::from_str(pod.json)?;
     let facts = Facts::new(Arc::clone(index));
     let mut told = BTreeMap::new();
     for name in std::iter::once(None).chain(bindings_named(&json).into_iter().map(Some)) {

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use super::{
     config::InjectionConfig,
     credentials, host_network,
-    json::Json,
     label::{Asked, asked},
     mesh,
     operations::Patch,
@@ -14,11 +13,12 @@ use super::{
     outcome::{Injection, SkipReason},
     patch,
     pod::{Container, List, PodFacts, PodView},
+    read::PodJson,
     web_identity::{self, Gets},
 };
 
 /// Decides about `pod` (the object as the API server sent it) and makes the patch.
-pub fn inject(pod: &Json<'_>, facts: &PodFacts<'_>, config: &InjectionConfig) -> Injection {
+pub fn inject(pod: &PodJson<'_>, facts: &PodFacts<'_>, config: &InjectionConfig) -> Injection {
     let view = PodView::new(pod, facts);
     match skip(&view, facts, config) {
         Ok(None) => injected(&view, config),

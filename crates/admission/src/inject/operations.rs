@@ -27,8 +27,10 @@ pub(super) struct Path<'p> {
 
 #[derive(Clone, Copy)]
 enum Step {
-    /// A field of an object. No name of ours has a character that JSON escapes.
+    /// A field of an object.
     Field(&'static str),
+    /// What a map has under a key of ours, which may have a slash. None has a character that JSON escapes.
+    Key(&'static str),
     /// An element of a list.
     Element(usize),
     /// Behind the last element of a list.
@@ -46,6 +48,10 @@ impl<'p> Path<'p> {
     /// A field of what is here.
     pub(super) const fn field(&'p self, field: &'static str) -> Self {
         self.then(Step::Field(field))
+    }
+    /// What the map here has under a key.
+    pub(super) const fn key(&'p self, key: &'static str) -> Self {
+        self.then(Step::Key(key))
     }
     /// An element of the list here.
     pub(super) const fn element(&'p self, index: usize) -> Self {
@@ -69,8 +75,9 @@ impl<'p> Path<'p> {
         }
         text.push(b'/');
         match self.step {
-            Step::Field(name) => {
-                for byte in name.bytes() {
+            Step::Field(name) => text.extend_from_slice(name.as_bytes()),
+            Step::Key(key) => {
+                for byte in key.bytes() {
                     match byte {
                         b'~' => text.extend_from_slice(b"~0"),
                         b'/' => text.extend_from_slice(b"~1"),

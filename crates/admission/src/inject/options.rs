@@ -8,17 +8,16 @@ use serde_json::Value;
 use super::{
     config::InjectionConfig,
     delivery::{PodDelivery, ServedBy},
-    json::{Json, JsonFields as _},
+    json::Json,
     ours::{DELIVERY_ANNOTATION, INJECTED_ANNOTATION, cut},
     pod::PodView,
+    read::PodJson,
     resources,
 };
 
 /// Every binding that annotations of a pod name, valid or not.
-pub(crate) fn bindings_named<'p>(pod: &'p Json<'_>) -> BTreeSet<&'p str> {
-    let annotations = pod
-        .at("metadata")
-        .and_then(|metadata| metadata.at("annotations")?.as_object());
+pub(crate) fn bindings_named<'p>(pod: &'p PodJson<'_>) -> BTreeSet<&'p str> {
+    let annotations = pod.metadata("annotations").and_then(Json::as_object);
     let all = annotations.into_iter().flat_map(|all| all.iter());
     let names = all
         .filter(|(key, _)| *key == BINDING || key.strip_prefix(BINDING).is_some_and(|k| k.starts_with('.')));

@@ -117,13 +117,13 @@ impl<'a> Builder<'a> {
         match (present, value) {
             (Some(present), Some(value)) if present.as_str() == Some(value) => Ok(()),
             (None, None) => Ok(()),
-            (Some(_), None) => self.patch.remove(annotations.field(key)),
+            (Some(_), None) => self.patch.remove(annotations.key(key)),
             (_, Some(value)) => {
                 if !self.has_annotations {
                     self.patch.add(annotations, &json!({}))?;
                     self.has_annotations = true;
                 }
-                self.patch.add(annotations.field(key), value)
+                self.patch.add(annotations.key(key), value)
             }
         }
     }

@@ -11,6 +11,7 @@ use super::{
     json::{Json, JsonFields as _},
     leave::HostNetworkLeave,
     ours::{self, ENDPOINT, INJECTED_ANNOTATION, IRSA_ANNOTATION, SIDECAR},
+    read::PodJson,
 };
 
 /// The region of the account of a binding of the pod's ServiceAccount (of the default binding when no name is given), or
@@ -62,7 +63,7 @@ impl List {
 }
 
 pub(super) struct PodView<'a> {
-    pod: &'a Json<'a>,
+    pod: &'a PodJson<'a>,
     pub(super) facts: &'a PodFacts<'a>,
     /// Those of the pod's author and of other webhooks.
     containers: Vec<Container<'a>>,
@@ -71,7 +72,7 @@ pub(super) struct PodView<'a> {
 }
 
 impl<'a> PodView<'a> {
-    pub(super) fn new(pod: &'a Json<'a>, facts: &'a PodFacts<'a>) -> Self {
+    pub(super) fn new(pod: &'a PodJson<'a>, facts: &'a PodFacts<'a>) -> Self {
         let mut view = Self {
             pod,
             facts,
@@ -94,7 +95,7 @@ impl<'a> PodView<'a> {
     }
 
     fn meta(&self, map: &str, key: &str) -> Option<&'a str> {
-        self.pod.at("metadata")?.at(map)?.at(key)?.as_str()
+        self.pod.metadata(map)?.text_at(key)
     }
     pub(super) fn label(&self, key: &str) -> Option<&'a str> {
         self.meta("labels", key)
@@ -103,11 +104,11 @@ impl<'a> PodView<'a> {
         self.meta("annotations", key)
     }
     pub(super) fn annotations(&self) -> Option<&'a ObjectAsVec<'a>> {
-        self.pod.at("metadata")?.at("annotations")?.as_object()
+        self.pod.metadata("annotations")?.as_object()
     }
 
     pub(super) fn spec(&self, key: &str) -> Option<&'a Json<'a>> {
-        self.pod.at("spec")?.at(key).filter(|v| !v.is_null())
+        self.pod.spec(key).filter(|v| !v.is_null())
     }
     pub(super) fn host_network(&self) -> bool {
         self.spec("hostNetwork").and_then(Json::as_bool).unwrap_or(false)

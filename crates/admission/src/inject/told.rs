@@ -1,10 +1,10 @@
 //! Which binding each container of a pod uses, for who asks about a pod.
 
 use super::{
-    json::Json,
     mesh,
     options::binding_named,
     pod::{PodFacts, PodView},
+    read::PodJson,
     web_identity::{self, Gets},
 };
 
@@ -23,7 +23,7 @@ pub struct ContainerBinding {
 
 /// Which bindings the containers of a pod use, but for the sidecar and those of a mesh.
 #[must_use]
-pub fn container_bindings(pod: &Json<'_>, facts: &PodFacts<'_>) -> Vec<ContainerBinding> {
+pub fn container_bindings(pod: &PodJson<'_>, facts: &PodFacts<'_>) -> Vec<ContainerBinding> {
     let view = PodView::new(pod, facts);
     let containers = view.containers().filter(|c| !mesh::is_of_a_mesh(c.name()));
     containers

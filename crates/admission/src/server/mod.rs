@@ -17,12 +17,13 @@ use axum::{
 };
 use deputy_runtime::contain::attempt;
 use http::{StatusCode, header};
-use serde_json::json;
+use serde_json::{json, value::RawValue};
 use tracing::{Instrument, Span};
 
 use crate::{
     body::{BodyError, BodyMemory, Read},
     facts::Facts,
+    inject::PodJson,
     kind::DeputyKind,
     live::Live,
     metrics::AdmissionMetrics,
@@ -123,24 +124,36 @@ impl Reviewer {
         let (head, body) = request.into_parts();
         let time = timeout(head.uri.query());
         let body = self.memory.read(&head.headers, Body::new(body)).await?;
-        let review = review::parse(&body.bytes)?;
+        if endpoint == "mutate" {
+            let review = review::parse::<PodJson<'_>>(&body.bytes)?;
+            return self
+                .concluded(endpoint, &review, time, self.mutator.review(&review))
+                .await;
+        }
+        let review = review::parse::<&RawValue>(&body.bytes)?;
+        // Counting what a limit would suspend ends in time to say how far it came.
+        let deadline = Instant::now() + time.mul_f64(COUNTING_SHARE);
+        self.concluded(endpoint, &review, time, self.decide(&body, deadline))
+            .await
+    }
+
+    /// The answer to a review, once it is decided or its time is over.
+    async fn concluded<O>(
+        &self,
+        endpoint: &'static str,
+        review: &ReviewRequest<O>,
+        time: Duration,
+        deciding: impl Future<Output = Result<Verdict, ReviewError>>,
+    ) -> Result<Vec<u8>, UnreadableError> {
         let span = review.span();
-        let within = span.clone();
-        let decided = async {
-            if endpoint == "mutate" {
-                return tokio::time::timeout(time, self.mutator.review(&review)).await;
-            }
-            // Counting what a limit would suspend ends in time to say how far it came.
-            let deadline = Instant::now() + time.mul_f64(COUNTING_SHARE);
-            tokio::time::timeout(time, self.decide(&body, deadline)).await
-        };
-        let verdict = match decided.instrument(span).await {
+        let decided = tokio::time::timeout(time, deciding).instrument(span.clone());
+        let verdict = match decided.await {
             Ok(verdict) => verdict?,
             Err(_) => Verdict::timed_out(format!("deputy found no answer within {} ms", time.as_millis())),
         };
-        self.count(endpoint, &review, &verdict);
+        self.count(endpoint, review, &verdict);
         if verdict.is_denied() {
-            within.in_scope(|| log_refusal(&review, &verdict));
+            span.in_scope(|| log_refusal(review, &verdict));
         }
         verdict.into_json(&review.uid).map_err(UnreadableError::Answer)
     }
@@ -164,7 +177,8 @@ impl Reviewer {
             Err(_) => Ok(verdict),
         }
     }
-    fn count(&self, endpoint: &'static str, request: &ReviewRequest<'_>, verdict: &Verdict) {
+
+    fn count<O>(&self, endpoint: &'static str, request: &ReviewRequest<O>, verdict: &Verdict) {
         let kind = DeputyKind::from_request(request).map_or_else(
             || {
                 if request.kind.kind == "Pod" {
@@ -182,7 +196,7 @@ impl Reviewer {
 
 /// That something was refused, for who runs Deputy: the API server tells who asked, by the uid of the span, in its own audit log. What is in
 /// the object stays out: reasons are names.
-fn log_refusal(review: &ReviewRequest<'_>, verdict: &Verdict) {
+fn log_refusal<O>(review: &ReviewRequest<O>, verdict: &Verdict) {
     tracing::info!(
         namespace = cut(review.namespace.as_deref().unwrap_or_default(), MAX_NAME_CHARS),
         name = cut(&review.name, MAX_NAME_CHARS),

@@ -25,7 +25,7 @@ mod tests;
 
 use deputy_index::Stale;
 use kube::core::admission::Operation;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 
 use self::object::ReviewedObject;
 pub use self::{blast_radius::ACCEPT_SUSPENDING, role::is_awaiting};
@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Answers a request to `/validate`.
-pub(crate) fn review(facts: &Facts, request: &ReviewRequest<'_>) -> Result<Verdict, ReviewError> {
+pub(crate) fn review(facts: &Facts, request: &ReviewRequest<&RawValue>) -> Result<Verdict, ReviewError> {
     let Some(kind) = DeputyKind::from_request(request) else {
         return Ok(Verdict::bad_request(format!(
             "deputy does not validate kind {} ({}/{}) as resource {}.{} ({})",
@@ -87,7 +87,7 @@ fn is_as_stored(kind: DeputyKind, object: &Value, facts: &Facts) -> bool {
 }
 
 /// What the object says of itself must be what the request says of it.
-fn disagreement(kind: DeputyKind, request: &ReviewRequest<'_>, object: &Value) -> Option<String> {
+fn disagreement(kind: DeputyKind, request: &ReviewRequest<&RawValue>, object: &Value) -> Option<String> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
     let api_version = format!("{}/{}", deputy_api::GROUP, deputy_api::VERSION);
     if text("/kind") != Some(kind.name()) || text("/apiVersion") != Some(&api_version) {

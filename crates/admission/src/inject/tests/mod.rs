@@ -3,6 +3,7 @@
 mod delivery;
 mod order;
 mod properties;
+mod read;
 mod web_identity;
 
 use std::collections::BTreeMap;
@@ -82,6 +83,13 @@ impl Case {
         }
     }
     fn run(&self, pod: &Value) -> Injection {
+        self.run_if_read(pod).unwrap()
+    }
+    /// An error: it is no pod.
+    fn run_if_read(&self, pod: &Value) -> Result<Injection, serde_json::Error> {
+        self.run_text(&pod.to_string())
+    }
+    fn run_text(&self, pod: &str) -> Result<Injection, serde_json::Error> {
         let region = |_: Option<&str>| self.region.clone();
         let web_identity = |_: Option<&str>| self.web_identity.clone();
         let facts = PodFacts {
@@ -92,8 +100,14 @@ impl Case {
             web_identity: &web_identity,
             host_network: &self.host_network,
         };
-        let text = pod.to_string();
-        inject(&serde_json::from_str(&text).unwrap(), &facts, &self.config)
+        let read = inject(&serde_json::from_str(pod)?, &facts, &self.config);
+        let whole = PodJson::whole(serde_json::from_str(pod)?);
+        assert_eq!(
+            inject(&whole, &facts, &self.config),
+            read,
+            "what is not read says something: {pod}"
+        );
+        Ok(read)
     }
     fn skipped(&self, pod: &Value) -> SkipReason {
         match self.run(pod) {

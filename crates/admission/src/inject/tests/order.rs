@@ -5,7 +5,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::inject::{image, mesh, ours};
+use crate::inject::{
+    image, mesh,
+    ours::{self, TOKEN_VOLUME},
+};
 
 type Change = fn(&mut Value);
 

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::{properties::any_pod, *};
 
-fn calling_sts() -> Case {
+pub(super) fn calling_sts() -> Case {
     Case {
         web_identity: Some(WebIdentity {
             role: RoleArn::parse("arn:aws:iam::123456789012:role/deputy/demo/deputy.payments.uploader-x")
