@@ -11,14 +11,15 @@ use deputy_runtime::{
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ObjectReference;
-use kube::{
-    Client,
-    runtime::events::{Event, EventType, Recorder, Reporter},
-};
-
+use kube::Client;
 use tokio::sync::Semaphore;
 
-use crate::{error::ReconcileError, metrics::ControllerMetrics, progress::WorkProgress};
+use crate::{
+    error::ReconcileError,
+    events::{EventRecorder, Told},
+    metrics::ControllerMetrics,
+    progress::WorkProgress,
+};
 
 /// Whether a write to AWS may begin now.
 pub type MayWrite<'a> = &'a (dyn Fn() -> bool + Send + Sync);
@@ -38,7 +39,7 @@ pub struct ControllerContext {
     /// Whether this process may write.
     pub leadership: Leadership,
     pub metrics: ControllerMetrics,
-    pub recorder: Recorder,
+    pub recorder: EventRecorder,
     /// Whether the broker gives sessions to people.
     pub people: PeopleApi,
     /// Leave to compute decisions, for as many at a time as there are processors.
@@ -60,18 +61,6 @@ pub enum PeopleApi {
 }
 
 impl ControllerContext {
-    /// A recorder that signs as `controller`.
-    #[must_use]
-    pub fn recorder(client: Client, controller: &str, instance: Option<String>) -> Recorder {
-        Recorder::new(
-            client,
-            Reporter {
-                controller: controller.to_owned(),
-                instance,
-            },
-        )
-    }
-
     /// As many decisions at a time as there are processors.
     #[must_use]
     pub fn processors() -> Arc<Semaphore> {
@@ -120,19 +109,13 @@ impl ControllerContext {
 
     /// Tells users about `object`. An event that can't be written fails nothing.
     pub async fn publish_event(&self, object: &ObjectReference, warning: bool, reason: &str, message: &str) {
-        let event = Event {
-            type_: if warning {
-                EventType::Warning
-            } else {
-                EventType::Normal
-            },
-            reason: reason.to_owned(),
-            // The API takes 1,024 bytes.
-            note: Some(message.chars().take(900).collect()),
-            action: "Reconcile".into(),
-            secondary: None,
+        let told = Told {
+            about: object,
+            is_warning: warning,
+            reason,
+            note: message,
         };
-        if let Err(error) = self.recorder.publish(&event, object).await {
+        if let Err(error) = self.recorder.publish(told).await {
             tracing::debug!(%error, reason, "event not written");
         }
     }

@@ -39,6 +39,7 @@ mod cluster_role;
 mod context;
 mod difference;
 mod error;
+mod events;
 mod federated;
 #[cfg(test)]
 mod fixtures;

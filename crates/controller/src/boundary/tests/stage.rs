@@ -32,6 +32,7 @@ use crate::{
         sweep::{Explained, Sweeper},
     },
     context::ControllerContext,
+    events::EventRecorder,
     fixtures::{
         self,
         cloud::Cloud,
@@ -149,7 +150,7 @@ impl Stage {
         let api = FakeApi::new(&index, &script);
         let ctx = Arc::new(ControllerContext {
             // Events go nowhere.
-            recorder: ControllerContext::recorder(fixtures::nothing_there(), "deputy-limits", None),
+            recorder: EventRecorder::new(fixtures::nothing_there(), "deputy-limits", "deputy-limits-0"),
             ..fixtures::context(
                 "limits",
                 api.client(),
