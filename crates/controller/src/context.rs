@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     error::ReconcileError,
-    events::{EventRecorder, Told},
+    events::{EventRecorder, ObjectEvent},
     metrics::ControllerMetrics,
     progress::WorkProgress,
 };
@@ -109,7 +109,7 @@ impl ControllerContext {
 
     /// Tells users about `object`. An event that can't be written fails nothing.
     pub async fn publish_event(&self, object: &ObjectReference, warning: bool, reason: &str, message: &str) {
-        let told = Told {
+        let told = ObjectEvent {
             about: object,
             is_warning: warning,
             reason,

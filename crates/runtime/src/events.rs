@@ -38,6 +38,12 @@ const MAX_REFERENCE: usize = 320;
 /// The API takes 1,024 bytes.
 const MAX_NOTE: usize = 1000;
 
+/// As much of a text as an event can say.
+#[must_use]
+pub fn as_note(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_NOTE)).unwrap_or_default()
+}
+
 /// Something to tell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Notice {
@@ -105,8 +111,7 @@ impl NoticeQueue {
         {
             return;
         }
-        let end = notice.text.floor_char_boundary(MAX_NOTE);
-        notice.text.truncate(end);
+        notice.text.truncate(as_note(&notice.text).len());
         // The place first: what finds none must not count as told.
         let Ok(place) = self.queue.try_reserve() else {
             tracing::debug!("event dropped: queue full");

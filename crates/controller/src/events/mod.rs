@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use deputy_runtime::events::as_note;
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1::Event},
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
@@ -33,8 +34,6 @@ use tokio::time::Instant;
 const SERIES: Duration = Duration::from_secs(360);
 /// The most that is remembered. Beyond, the one that was told longest ago is forgotten, and written anew when it is told again.
 const REMEMBERED: usize = 1024;
-/// The API takes 1,024 bytes.
-const MAX_NOTE_CHARS: usize = 900;
 /// Of the object's name, in the event's: that has at most 253 characters, and a dot and sixteen digits besides.
 const MAX_NAME: usize = 230;
 /// Where the events about objects without a namespace are.
@@ -42,14 +41,14 @@ const DEFAULT_NAMESPACE: &str = "default";
 
 /// Something to tell.
 #[derive(Debug, Clone, Copy)]
-pub struct Told<'a> {
+pub struct ObjectEvent<'a> {
     /// What it is about.
     pub about: &'a ObjectReference,
     /// Whether somebody should do something about it.
     pub is_warning: bool,
     /// In CamelCase; a contract (docs/contracts.md).
     pub reason: &'a str,
-    /// In words; cut to 900 characters.
+    /// In words; cut to what an event can say.
     pub note: &'a str,
 }
 
@@ -78,7 +77,7 @@ impl EventRecorder {
     ///
     /// # Errors
     /// Whatever the API server says.
-    pub async fn publish(&self, told: Told<'_>) -> Result<(), kube::Error> {
+    pub async fn publish(&self, told: ObjectEvent<'_>) -> Result<(), kube::Error> {
         let namespace = told.about.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
         let again = self.recent.lock().again(&told, Instant::now());
@@ -100,7 +99,7 @@ impl EventRecorder {
         Ok(())
     }
 
-    fn event(&self, told: &Told<'_>, now: Timestamp) -> Event {
+    fn event(&self, told: &ObjectEvent<'_>, now: Timestamp) -> Event {
         let of = told.about.name.as_deref().unwrap_or(self.controller);
         let of: String = of.chars().take(MAX_NAME).collect();
         let name = format!("{}.{:x}", of.trim_end_matches(['.', '-']), now.as_nanosecond());
@@ -114,7 +113,7 @@ impl EventRecorder {
             },
             action: Some("Reconcile".to_owned()),
             event_time: Some(MicroTime(now)),
-            note: Some(told.note.chars().take(MAX_NOTE_CHARS).collect()),
+            note: Some(as_note(told.note).to_owned()),
             reason: Some(told.reason.to_owned()),
             regarding: Some(told.about.clone()),
             reporting_controller: Some(self.controller.to_owned()),
@@ -139,7 +138,7 @@ struct Written {
 }
 
 impl Recent {
-    fn key(&self, told: &Told<'_>) -> u64 {
+    fn key(&self, told: &ObjectEvent<'_>) -> u64 {
         let about = told.about;
         let object = (
             &about.api_version,
@@ -152,7 +151,7 @@ impl Recent {
     }
 
     /// The name of the event that it is counted in, and how often it was told with this time.
-    fn again(&mut self, told: &Told<'_>, now: Instant) -> Option<(String, i32)> {
+    fn again(&mut self, told: &ObjectEvent<'_>, now: Instant) -> Option<(String, i32)> {
         let key = self.key(told);
         let written = self.events.get_mut(&key)?;
         if now.duration_since(written.last) >= SERIES {
@@ -163,7 +162,7 @@ impl Recent {
         Some((written.name.clone(), written.count))
     }
 
-    fn remember(&mut self, told: &Told<'_>, name: String, now: Instant) {
+    fn remember(&mut self, told: &ObjectEvent<'_>, name: String, now: Instant) {
         let key = self.key(told);
         if self.events.len() >= REMEMBERED && !self.events.contains_key(&key) {
             let oldest = self.events.iter().min_by_key(|(_, written)| written.last);
