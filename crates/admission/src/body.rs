@@ -88,13 +88,12 @@ impl BodyMemory {
         if announced.is_some_and(|length| length > MAX_BODY) {
             return Err(BodyError::TooLarge);
         }
-        let announced = announced.unwrap_or_default();
-        tokio::time::timeout(READ_TIMEOUT, self.read_all(body, announced))
+        tokio::time::timeout(READ_TIMEOUT, self.read_all(body))
             .await
             .unwrap_or(Err(BodyError::Slow))
     }
 
-    async fn read_all(&self, mut body: Body, announced: usize) -> Result<Read, BodyError> {
+    async fn read_all(&self, mut body: Body) -> Result<Read, BodyError> {
         let mut memory: Option<OwnedSemaphorePermit> = None;
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
@@ -115,10 +114,6 @@ impl BodyMemory {
                     Some(memory) => memory.merge(more),
                     None => memory = Some(more),
                 }
-            }
-            if bytes.is_empty() {
-                // Room that nobody has written to is not resident.
-                bytes.reserve(announced.min(LARGE));
             }
             bytes.extend_from_slice(&data);
         }

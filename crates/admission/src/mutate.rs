@@ -29,7 +29,7 @@ use crate::{
         SkipReason, asked, bindings_named, inject,
     },
     metrics::AdmissionMetrics,
-    review::{ReviewError, ReviewRequest, Verdict},
+    review::{ReviewRequest, Verdict},
 };
 
 /// How long one live read may take. The API server gives the whole review 5 s.
@@ -78,35 +78,35 @@ impl Mutator {
     /// Ignore for a webhook that is *away*, and the admission policy that stands in for it can't see ServiceAccounts. So
     /// a pod whose ServiceAccount asks for credentials would start without them. It costs little: the API server calls
     /// us, so it can nearly always be read, only what no watch has brought yet is read at all, and controllers try again.
-    pub(crate) async fn review(&self, request: &ReviewRequest<PodJson<'_>>) -> Result<Verdict, ReviewError> {
+    pub(crate) async fn review(&self, request: &ReviewRequest<PodJson<'_>>) -> Verdict {
         if !is_about_a_pod(request) {
-            return Ok(Verdict::bad_request(format!(
+            return Verdict::bad_request(format!(
                 "deputy injects pods; the request is about kind {} as resource {}.{}",
                 request.kind.kind, request.resource.resource, request.resource.group
-            )));
+            ));
         }
         if !creates(request) {
-            return Ok(Verdict::allow());
+            return Verdict::allow();
         }
         let Some(namespace) = request
             .namespace
             .as_deref()
             .and_then(|n| NamespaceName::new(n).ok())
         else {
-            return Ok(Verdict::bad_request("the request names no namespace"));
+            return Verdict::bad_request("the request names no namespace");
         };
         if namespace == self.own_namespace {
-            return Ok(self.skipped(SkipReason::OwnNamespace, Verdict::allow()));
+            return self.skipped(SkipReason::OwnNamespace, Verdict::allow());
         }
         let Some(pod) = &request.object else {
-            return Ok(Verdict::bad_request("the request holds no pod"));
+            return Verdict::bad_request("the request holds no pod");
         };
         if pod.label(INJECT_LABEL) == Some("disabled") && !pod.names_ours() {
-            return Ok(self.skipped(SkipReason::Disabled, Verdict::allow()));
+            return self.skipped(SkipReason::Disabled, Verdict::allow());
         }
         match self.around(pod, &namespace).await {
             Ok(around) => self.review_pod(request, pod, &namespace, &around).await,
-            Err(error) => Ok(unreadable(&error)),
+            Err(error) => unreadable(&error),
         }
     }
 
@@ -117,19 +117,19 @@ impl Mutator {
         pod: &PodJson<'_>,
         namespace: &NamespaceName,
         around: &Around,
-    ) -> Result<Verdict, ReviewError> {
-        // As most pods do.
+    ) -> Verdict {
+        // Most pods ask for nothing.
         if !pod.names_ours() && around.asks_nothing(pod.label(INJECT_LABEL), namespace) {
-            return Ok(self.skipped(SkipReason::NotLabelled, Verdict::allow()));
+            return self.skipped(SkipReason::NotLabelled, Verdict::allow());
         }
         let Some(config) = self.injection.borrow().clone() else {
-            return Ok(Verdict::failed(
+            return Verdict::failed(
                 "deputy does not know the broker's address and certificates yet; try again",
-            ));
+            );
         };
         let sessions = match self.sessions(namespace, &around.account, pod).await {
             Ok(sessions) => sessions,
-            Err(error) => return Ok(unreadable(&error)),
+            Err(error) => return unreadable(&error),
         };
         // Of no other pod is it asked.
         let host_network = if pod.spec("hostNetwork").and_then(Json::as_bool) == Some(true) {
@@ -139,7 +139,7 @@ impl Mutator {
         };
         let host_network = match host_network {
             Ok(leave) => leave,
-            Err(stale) => return Ok(Verdict::failed(format!("{stale}; try again"))),
+            Err(stale) => return Verdict::failed(format!("{stale}; try again")),
         };
         let region = |binding: Option<&str>| self.facts.region(namespace, &around.account, binding);
         let web_identity = |binding: Option<&str>| sessions.get(&binding).cloned();
@@ -151,7 +151,7 @@ impl Mutator {
             web_identity: &web_identity,
             host_network: &host_network,
         };
-        Ok(match inject(pod, &facts, &config) {
+        match inject(pod, &facts, &config) {
             Injection::Skipped {
                 reason,
                 warnings,
@@ -180,7 +180,7 @@ impl Mutator {
                 self.metrics.injection("refused", "refused");
                 Verdict::forbidden(message).audit("injection", "refused")
             }
-        })
+        }
     }
 
     /// Warnings go to whoever creates the pod, which is mostly a controller: its object is told, too. A refusal it tells

@@ -1,8 +1,8 @@
 //! `AdmissionReview` v1 on the wire, and the answer.
 //!
-//! Types of our own rather than `kube::core::admission`: of an object is read what its endpoint looks at (of a pod in the same
-//! pass, all else stays text until somebody asks for it), fields that no type knows survive, and patches go out in base64
-//! instead of a list of numbers.
+//! Types of our own rather than `kube::core::admission`: each endpoint says what objects are read as (a pod as far as injection
+//! looks at it, other objects as text until somebody asks for them), fields that no type knows survive, and patches go out in
+//! base64 instead of a list of numbers.
 
 use std::{collections::BTreeMap, str::Utf8Error, sync::LazyLock};
 

@@ -94,14 +94,11 @@ impl<'a> PodView<'a> {
         view
     }
 
-    fn meta(&self, map: &str, key: &str) -> Option<&'a str> {
-        self.pod.metadata(map)?.text_at(key)
-    }
     pub(super) fn label(&self, key: &str) -> Option<&'a str> {
-        self.meta("labels", key)
+        self.pod.label(key)
     }
     pub(super) fn annotation(&self, key: &str) -> Option<&'a str> {
-        self.meta("annotations", key)
+        self.pod.metadata("annotations")?.text_at(key)
     }
     pub(super) fn annotations(&self) -> Option<&'a ObjectAsVec<'a>> {
         self.pod.metadata("annotations")?.as_object()

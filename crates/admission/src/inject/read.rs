@@ -180,8 +180,8 @@ impl<'t> Visitor<'t> for Reader {
             _ => return Err(A::Error::invalid_type(Unexpected::Map, &self)),
         };
         let mut kept = ObjectAsVec::default();
-        while let Some(place) = map.next_key_seed(PlaceAmong(fields))? {
-            if let Some((name, keep)) = place.and_then(|place| fields.get(place)) {
+        while let Some(field) = map.next_key_seed(FieldAmong(fields))? {
+            if let Some((name, keep)) = field {
                 kept.insert_unchecked_and_get_mut(name, map.next_value_seed(*keep)?);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -194,14 +194,8 @@ impl<'t> Visitor<'t> for Reader {
         let Keep::Each(of_each) = self.0 else {
             return Err(A::Error::invalid_type(Unexpected::Seq, &self));
         };
-        let (mut kept, mut unasked) = (Vec::new(), 0);
+        let mut kept = Vec::new();
         while let Some(element) = list.next_element_seed(*of_each)? {
-            if matches!(of_each, Keep::Variable) && element.is_null() {
-                unasked += 1;
-                continue;
-            }
-            // Before one that is asked about they keep its place; behind the last one nobody misses them.
-            kept.extend(std::iter::repeat_n(Json::Null, std::mem::take(&mut unasked)));
             kept.push(element);
         }
         Ok(Json::Array(kept))
@@ -226,16 +220,13 @@ fn variable<'t, A: MapAccess<'t>>(mut map: A) -> Result<Json<'t>, A::Error> {
     let (mut name, mut value, mut value_from) = (None::<Json<'t>>, None::<Json<'t>>, None::<Json<'t>>);
     let is_asked_about = |name: &Json<'t>| name.as_str().is_some_and(ours::is_asked_about);
     while let Some(key) = map.next_key()? {
+        // Known in time: as the API server writes it, the name comes first.
+        let is_unasked = name.as_ref().is_some_and(|name| !is_asked_about(name));
         let place = match key {
             Key::Name => &mut name,
-            // As the API server writes it, the name comes first.
-            _ if name.as_ref().is_some_and(|name| !is_asked_about(name)) => {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            }
-            Key::Value => &mut value,
-            Key::ValueFrom => &mut value_from,
-            Key::Other => {
+            Key::Value if !is_unasked => &mut value,
+            Key::ValueFrom if !is_unasked => &mut value_from,
+            _ => {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
@@ -251,24 +242,24 @@ fn variable<'t, A: MapAccess<'t>>(mut map: A) -> Result<Json<'t>, A::Error> {
 }
 
 /// Which of these fields a key names.
-struct PlaceAmong(&'static [Field]);
+struct FieldAmong(&'static [Field]);
 
-impl<'t> DeserializeSeed<'t> for PlaceAmong {
-    type Value = Option<usize>;
+impl<'t> DeserializeSeed<'t> for FieldAmong {
+    type Value = Option<&'static Field>;
 
-    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+    fn deserialize<D: Deserializer<'t>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for PlaceAmong {
-    type Value = Option<usize>;
+impl Visitor<'_> for FieldAmong {
+    type Value = Option<&'static Field>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|(name, _)| *name == key))
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.iter().find(|(name, _)| *name == key))
     }
 }

@@ -126,9 +126,8 @@ impl Reviewer {
         let body = self.memory.read(&head.headers, Body::new(body)).await?;
         if endpoint == "mutate" {
             let review = review::parse::<PodJson<'_>>(&body.bytes)?;
-            return self
-                .concluded(endpoint, &review, time, self.mutator.review(&review))
-                .await;
+            let deciding = async { Ok(self.mutator.review(&review).await) };
+            return self.concluded(endpoint, &review, time, deciding).await;
         }
         let review = review::parse::<&RawValue>(&body.bytes)?;
         // Counting what a limit would suspend ends in time to say how far it came.
