@@ -67,7 +67,7 @@ class Agent:
     def rotate_token(self) -> None:
         """A new token, as the kubelet replaces the old one: by renaming."""
         new = self._token_file.with_suffix(".new")
-        self._broker.token = secrets.token_urlsafe(600)
+        self._broker.tokens.append(secrets.token_urlsafe(600))
         new.write_text(self._broker.token)
         new.rename(self._token_file)
 

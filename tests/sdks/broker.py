@@ -5,6 +5,7 @@ import json
 import ssl
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -60,8 +61,8 @@ class Broker:
         """How long a new session lives, in seconds."""
         self.renew_after = 3600.0
         """How old a session may be when it is given once more, in seconds."""
-        self.token = ""
-        """The only one that is accepted."""
+        self.tokens: deque[str] = deque(maxlen=2)
+        """Those that are accepted. A token of Kubernetes outlives the moment in which the kubelet writes the next one."""
         self.sessions: dict[str, Session] = {}
         """By access key id, in the order in which they were made."""
         self._lock = threading.Lock()
@@ -72,6 +73,11 @@ class Broker:
     def url(self) -> str:
         """What agents are told."""
         return f"https://127.0.0.1:{self._port}"
+
+    @property
+    def token(self) -> str:
+        """The newest of the pod's tokens."""
+        return self.tokens[-1]
 
     def change(self, mode: str) -> None:
         """Another mode. What hangs goes on hanging, as it would."""
@@ -130,7 +136,7 @@ def _handler(broker: Broker) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             time.sleep(broker.delay)
-            if self.headers["Authorization"] != f"Bearer {broker.token}":
+            if self.headers["Authorization"] not in [f"Bearer {token}" for token in broker.tokens]:
                 self.answer(401, {"Code": "InvalidToken", "Message": "the token is not accepted"})
             elif self.path != "/v1/credentials":
                 self.answer(404, {"Code": "NotFound", "Message": "no such path"})

@@ -2,6 +2,7 @@
 
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -58,6 +59,16 @@ def test_an_sdk_that_never_reads_the_token_again_fails_after_two(agent):
     agent.rotate_token()
     assert credentials(agent, broker.token)[0] == 200
     assert credentials(agent, first)[0] == 401
+
+
+def test_a_token_that_is_replaced_while_the_broker_is_asked_is_accepted(agent):
+    agent, broker = agent
+    broker.delay = 0.3
+    agent.start()
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(credentials, agent, broker.token)
+        agent.rotate_token()
+        assert answer.result()[0] == 200
 
 
 def test_the_agent_gives_what_the_broker_says(agent):
