@@ -14,7 +14,7 @@ use super::{
     answer::{CheckAnswer, CheckFinding, CheckedObject, CheckedStatus, FindingLevel},
     suspends::suspends,
 };
-use crate::objects::{InputProblem, ProblemSort, ReadObject, ReadObjects, world};
+use crate::objects::{InputProblem, ProblemSort, ReadObject, ReadObjects, take_ages, world};
 
 /// The reason of what can't be read.
 const UNREADABLE: &str = "Unreadable";
@@ -25,10 +25,14 @@ const ONLY_AWS_KNOWS: &str = "OnlyAWSKnows";
 /// `limits`.
 pub fn judge(
     cluster: &ClusterName,
-    files: ReadObjects,
-    limits: ReadObjects,
+    mut files: ReadObjects,
+    mut limits: ReadObjects,
     stored: Option<Vec<ReadObject>>,
 ) -> CheckAnswer {
+    if let Some(stored) = &stored {
+        take_ages(&mut limits.objects, stored);
+        take_ages(&mut files.objects, stored);
+    }
     let stored = stored.unwrap_or_default();
     let before = stored.iter().chain(&limits.objects);
     let all = before.clone().chain(&files.objects);

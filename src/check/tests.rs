@@ -104,3 +104,48 @@ fn what_cant_be_changed_is_found_where_it_is_stored() {
         "{answer:#?}"
     );
 }
+
+/// A new binding is younger than all that the cluster has, and one that is there as old as it says.
+#[test]
+fn whose_default_is_another_binding_is_told_by_their_ages_in_the_cluster() {
+    let binding = |name: &str, made: &str| {
+        let own = APPLICATION
+            .split("---\n")
+            .find(|part| part.contains("AWSRoleBinding"));
+        let made = match made {
+            "" => String::new(),
+            made => format!("\n  creationTimestamp: \"{made}\""),
+        };
+        own.unwrap()
+            .replacen("name: uploader", &format!("name: {name}{made}"), 1)
+    };
+    const OLD: &str = "2026-01-02T03:04:05Z";
+    let there = || {
+        let (old, young) = (binding("old", OLD), binding("also", "2026-01-02T03:18:05Z"));
+        stored(&[PLATFORM, APPLICATION, &old, &young])
+    };
+    for (file, shadowed_by) in [
+        (binding("aaa", ""), Some("old")),
+        (binding("aaa", "2020-01-02T03:04:05Z"), Some("old")),
+        (binding("also", ""), Some("old")),
+        (binding("old", ""), None),
+        (binding("old", "2030-01-02T03:04:05Z"), None),
+    ] {
+        let mut there = there();
+        // The example's own has no age in the file, as nothing in a cluster has.
+        there.retain(|object| (object.kind, object.name.as_str()) != (DeputyKind::Binding, "uploader"));
+        let answer = ask(&file, there);
+        let told: Vec<_> = answer
+            .findings()
+            .map(|(_, finding)| finding.message.as_str())
+            .filter(|message| message.contains("Shadowed"))
+            .collect();
+        match shadowed_by {
+            Some(by) => assert!(
+                told.len() == 1 && told[0].contains(&format!("Shadowed: pods of uploader get binding {by} ")),
+                "{file}: {answer:#?}"
+            ),
+            None => assert!(told.is_empty(), "{file}: {answer:#?}"),
+        }
+    }
+}

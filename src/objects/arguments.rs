@@ -14,6 +14,7 @@ use super::{
     ReadObject, ReadObjects,
     cluster::live_beside,
     core::{CoreObjects, WantedBeside},
+    over::over,
     world::world,
 };
 use crate::{
@@ -113,12 +114,10 @@ impl BesideFiles {
         let of_files = std::mem::take(&mut files.core);
         let files = files.sound()?;
         let is_whole = live.is_some();
-        let (mut objects, mut core) = match live {
-            Some(live) => (live.objects, live.core),
-            None => (Vec::new(), CoreObjects::default()),
+        let (objects, mut core) = match live {
+            Some(live) => (over(live.objects, files), live.core),
+            None => (files, CoreObjects::default()),
         };
-        objects.retain(|object| !files.iter().any(|file| file.id() == object.id()));
-        objects.extend(files);
         core.put(of_files);
         let mut world = AskedWorld::of(objects, self.cluster_name.clone(), namespace)?;
         world.core = core;

@@ -12,6 +12,7 @@ mod faults;
 mod files;
 mod manifest;
 mod metadata;
+mod over;
 mod page;
 mod place;
 mod walk;
@@ -23,6 +24,7 @@ pub use self::{
     conditions::{StatusCondition, conditions, outdated, unmet},
     core::{CoreKind, CoreObject, DriftReason, WantedBeside, title},
     manifest::{ReadObject, ReadObjects},
+    over::take_ages,
     page::{Unanswered, answer, each_page},
     place::{InputProblem, ProblemSort, WrittenPlace},
     world::world,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use deputy_delegation::{
     NamespaceName, ObjectName, ServiceAccountName,
-    model::{Account, BindingKind, BindingRef, ObjectId},
+    model::{Account, BindingKind, BindingRef, NOT_STORED, ObjectId},
 };
 
 use crate::{
@@ -61,7 +61,7 @@ impl ChosenBinding {
 pub struct DefaultBinding {
     /// Which it is.
     pub binding: BindingRef,
-    /// Unix seconds of its creation.
+    /// Unix seconds of its creation; [`NOT_STORED`] before it is stored.
     pub made: i64,
 }
 
@@ -93,6 +93,23 @@ impl Index {
             made: turn.0,
             binding: reference(namespace, turn),
         })
+    }
+
+    /// The bindings of which each may be [`Index::default_binding`]: that one, where one that names the ServiceAccount is stored. Where none
+    /// is, all of them: which one will be the oldest is not known before they are.
+    #[must_use]
+    pub fn possible_defaults(
+        &self,
+        namespace: &NamespaceName,
+        service_account: &ServiceAccountName,
+    ) -> Vec<BindingRef> {
+        match self.default_binding(namespace, service_account) {
+            Some(first) if first.made == NOT_STORED => {
+                self.bindings_of_service_account(namespace, service_account)
+            }
+            Some(first) => vec![first.binding],
+            None => Vec::new(),
+        }
     }
 
     /// A stored binding of either kind, decided about. `None` when it is not there, can't be read or is being deleted, and as long as
@@ -145,7 +162,7 @@ impl Index {
             .map(|(name, binding)| (binding.created, name.clone(), BindingKind::FederatedUser));
         let mut turns: Vec<Turn> = roles
             .chain(users)
-            .filter(|turn| first.as_ref().is_none_or(|first| turn < first))
+            .filter(|turn| first.as_ref().is_none_or(|first| may_be_before(turn, first)))
             .collect();
         turns.sort_unstable();
         turns.into_iter().find_map(|turn| {
@@ -157,6 +174,11 @@ impl Index {
             Some((binding, why?))
         })
     }
+}
+
+/// Whether one may count before another: of two that are not stored yet nobody knows which one will be older.
+fn may_be_before(one: &Turn, other: &Turn) -> bool {
+    one < other || (one.0 == NOT_STORED && other.0 == NOT_STORED)
 }
 
 fn reference(namespace: &NamespaceName, (_, name, kind): Turn) -> BindingRef {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use deputy_api::convert::federated_user_of;
+use deputy_api::convert::{created, federated_user_of};
 use deputy_delegation::{
     NamespaceName, ObjectName, ServiceAccountName,
     model::{FederatedBinding, LimitEntry, ObjectId},
@@ -15,7 +15,6 @@ use kube::api::DynamicObject;
 use crate::{
     entry::{FederatedState, Stored, UnreadableBinding, View},
     limits::scope,
-    parse::claimed_since,
     sorted::{Age, ServiceAccountKey, Sorted, insert_sorted, remove_sorted},
 };
 
@@ -49,7 +48,7 @@ impl FederatedClaim {
         let (account, user) = federated_user_of(object)?;
         Some(Self {
             name: (account, user.ignoring_case()),
-            made: claimed_since(&object.metadata),
+            made: created(&object.metadata),
         })
     }
 }

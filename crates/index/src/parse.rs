@@ -12,7 +12,7 @@ use deputy_api::{
     ClusterAWSRole, ClusterAWSRoleStatus, DelegationLimit, DelegationLimitStatus, GROUP, RoleInstance,
     RoleSessionsStatus, accepted_removing,
     conditions::{self, ConditionReason, ConditionType, Status},
-    convert::{NotReadable, RoleTemplate, cluster_role_of, enforcement_of, scope_of, subjects_of},
+    convert::{NotReadable, RoleTemplate, cluster_role_of, created, enforcement_of, scope_of, subjects_of},
     parse_account, parse_binding, parse_cluster_role, parse_federated_binding, parse_limit, parse_role,
     parse_statement,
 };
@@ -174,9 +174,8 @@ pub(crate) fn unreadable_binding(id: &ObjectId, object: &DynamicObject) -> Unrea
 
 /// The same of a binding of a federated user, which keeps nothing in AWS.
 pub(crate) fn unreadable_federated(object: &DynamicObject) -> UnreadableBinding {
-    let made = object.metadata.creation_timestamp.as_ref();
     UnreadableBinding {
-        created: made.map_or(0, |t| t.0.as_second()),
+        created: created(&object.metadata),
         subjects: subjects_of(&object.data),
         keeps: Keeps::Nothing,
     }
@@ -191,13 +190,7 @@ pub(crate) fn account_named(object: &DynamicObject) -> Option<ObjectName> {
 /// The AWS account that an AWSAccount says it is of, also when the rest of it can't be read, and since when it is there.
 pub(crate) fn claim(object: &DynamicObject) -> Option<(i64, Box<str>)> {
     let id = object.data.pointer("/spec/accountID")?.as_str()?;
-    Some((claimed_since(&object.metadata), id.into()))
-}
-
-/// Since when an object claims what only one may have. Of one without a time every other one comes first.
-pub(crate) fn claimed_since(object: &ObjectMeta) -> i64 {
-    let made = object.creation_timestamp.as_ref();
-    made.map_or(i64::MAX, |time| time.0.as_second())
+    Some((created(&object.metadata), id.into()))
 }
 
 pub(crate) fn meta(object: &ObjectMeta) -> Meta {

@@ -1,7 +1,7 @@
 //! What is said of each kind of object.
 
 use deputy_delegation::{
-    NamespaceName, ObjectName, ServiceAccountName,
+    NamespaceName, ObjectName,
     model::{BindingRef, LimitEntry, ObjectId, Role, RoleId},
     naming,
 };
@@ -182,48 +182,6 @@ pub fn of_binding(world: &AskedWorld, reference: &BindingRef) -> Option<Explaine
         }
     };
     Some(ExplainedObject { object, facts })
-}
-
-/// What pods of a ServiceAccount get.
-pub fn service_account(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, String> {
-    let (namespace, name) = place(world, which)?;
-    let name = ServiceAccountName::new(name).map_err(|error| error.to_string())?;
-    let bindings = world.index.bindings_of_service_account(&namespace, &name);
-    let mut facts = Vec::new();
-    if let Some((reference, why)) = world.index.unreadable_default(&namespace, &name) {
-        facts.push(fact(
-            "default",
-            format!("none: {reference} may be the one, and can't be read: {why}"),
-        ));
-    }
-    for (i, reference) in bindings.iter().enumerate() {
-        let Some(explained) = of_binding(world, reference) else {
-            continue;
-        };
-        let how = match i {
-            0 => "what pods get that name none".to_owned(),
-            _ => format!("by the annotation deputy.dev/binding: {}", reference.selector()),
-        };
-        let decision = explained.facts.iter().find(|fact| fact.what == "decision");
-        let decision = decision.map_or("", |fact| fact.is.as_str());
-        facts.push(fact(
-            "binding",
-            format!("{}, {how}: {decision}", explained.object),
-        ));
-        let arn = explained.facts.iter().find(|fact| fact.what == "arn");
-        facts.extend(arn.map(|arn| fact("arn", arn.is.clone())));
-    }
-    if facts.is_empty() {
-        return Ok(Vec::new());
-    }
-    facts.push(fact(
-        "session name",
-        format!("{namespace}.{name}, or with .POD behind it where each pod has its own"),
-    ));
-    Ok(vec![ExplainedObject {
-        object: format!("ServiceAccount {namespace}/{name}"),
-        facts,
-    }])
 }
 
 /// A limit, and what is under it.

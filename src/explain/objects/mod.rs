@@ -1,9 +1,11 @@
 //! `deputy explain arn|role|serviceaccount|binding|limit|pod`: what there is of one object, and what it comes to in AWS.
 
 mod about;
+mod default;
 mod fact;
 mod pod;
 mod running;
+mod service_account;
 #[cfg(test)]
 mod tests;
 
@@ -104,7 +106,7 @@ fn explained(world: &AskedWorld, kind: ExplainedKind, which: &str) -> Result<Vec
     match kind {
         ExplainedKind::Arn => about::arn(world, which),
         ExplainedKind::Role => about::roles(world, which),
-        ExplainedKind::ServiceAccount => about::service_account(world, which),
+        ExplainedKind::ServiceAccount => service_account::service_account(world, which),
         ExplainedKind::Binding => about::binding(world, which),
         ExplainedKind::Limit => about::limit(world, which),
         ExplainedKind::Pod => pod::pods(world, which),

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::{
     about::{fact, of_binding, place, role},
+    default::DefaultOf,
     fact::{ExplainedFact, ExplainedObject},
     running,
 };
@@ -209,17 +210,17 @@ fn by_what(pod: &CoreObject, around: &Around, answer: &PodAnswer) -> String {
     }
 }
 
-/// What a container uses, in words, and the binding if it is there.
+/// What a container uses, in words, and the bindings that are there of which it is one.
 fn of_container(
     world: &AskedWorld,
     namespace: &NamespaceName,
     around: &Around,
     container: &ContainerBinding,
-) -> (String, Option<BindingRef>) {
+) -> (String, Vec<BindingRef>) {
     if container.has_own {
         return (
             "brings credentials of its own, and gets none of Deputy's".to_owned(),
-            None,
+            Vec::new(),
         );
     }
     let how = if container.calls_sts {
@@ -228,54 +229,56 @@ fn of_container(
         ""
     };
     let Some(named) = &container.binding else {
-        return match default_of(world, namespace, &around.account) {
-            Ok(Some(binding)) => (format!("the default: {binding}{how}"), Some(binding)),
-            Ok(None) => (
-                format!(
-                    "nothing: no binding names ServiceAccount {namespace}/{}",
-                    around.account
-                ),
-                None,
-            ),
-            Err(why) => (why, None),
-        };
+        return by_default(world, namespace, &around.account, how);
     };
     let selected = match named.parse::<BindingSelector>() {
         Ok(selector) => selector.of(namespace),
-        Err(error) => return (format!("nothing: the annotation names {named:?}: {error}"), None),
+        Err(error) => {
+            let why = format!("nothing: the annotation names {named:?}: {error}");
+            return (why, Vec::new());
+        }
     };
     let what = selected.to_string();
     match world.index.decide_chosen(&selected) {
         None => (
             format!("nothing: the annotation names {what}, which is not there, or can't be read"),
-            None,
+            Vec::new(),
         ),
         Some(chosen) if !chosen.names(&around.account) => (
             format!(
                 "nothing: the annotation names {what}, whose subjects are without {}",
                 around.account
             ),
-            None,
+            Vec::new(),
         ),
-        Some(_) => (format!("{what}, by annotation{how}"), Some(selected)),
+        Some(_) => (format!("{what}, by annotation{how}"), vec![selected]),
     }
 }
 
-/// The binding of pods that name none.
-fn default_of(
+/// What a container uses that names no binding. `how`: how it gets it.
+fn by_default(
     world: &AskedWorld,
     namespace: &NamespaceName,
     account: &ServiceAccountName,
-) -> Result<Option<BindingRef>, String> {
-    if let Some((reference, why)) = world.index.unreadable_default(namespace, account) {
-        return Err(format!(
-            "nothing: {reference} may be the default, and can't be read: {why}"
-        ));
+    how: &str,
+) -> (String, Vec<BindingRef>) {
+    let default = DefaultOf::of(world, namespace, account);
+    let unknown = default.unknown();
+    match default {
+        DefaultOf::Nothing => (
+            format!("nothing: no binding names ServiceAccount {namespace}/{account}"),
+            Vec::new(),
+        ),
+        DefaultOf::Is(binding) => (format!("the default: {binding}{how}"), vec![binding]),
+        DefaultOf::OneOf(first, others) => {
+            let said = format!("the default{how}, which is {}", unknown.unwrap_or_default());
+            (said, std::iter::once(first).chain(others).collect())
+        }
+        DefaultOf::Unreadable(reference, why) => {
+            let said = format!("nothing: {reference} may be the default, and can't be read: {why}");
+            (said, Vec::new())
+        }
     }
-    Ok(world
-        .index
-        .default_binding(namespace, account)
-        .map(|found| found.binding))
 }
 
 /// Bindings of the ServiceAccount that no container uses.

@@ -8,7 +8,7 @@ use deputy_api::convert::RoleTemplate;
 use deputy_delegation::{
     AccountId, ClusterName, Decision, NamespaceName, ObjectName, Region, ServiceAccountName,
     model::{
-        Account, Binding, BindingKind, BindingSelector, FederatedBinding, LimitEntry, ObjectId,
+        Account, Binding, BindingKind, BindingRef, BindingSelector, FederatedBinding, LimitEntry, ObjectId,
         OwnedStatement, Role, RoleKind, SessionMethod, StatementPrincipal,
     },
     web_identity::{self, WebIdentity},
@@ -307,6 +307,15 @@ impl Facts {
         account: &ServiceAccountName,
     ) -> Option<DefaultBinding> {
         self.index.default_binding(namespace, account)
+    }
+
+    /// The bindings of which each may be that one.
+    pub(crate) fn possible_defaults(
+        &self,
+        namespace: &NamespaceName,
+        account: &ServiceAccountName,
+    ) -> Vec<BindingRef> {
+        self.index.possible_defaults(namespace, account)
     }
 
     /// The region of the account of a binding of a ServiceAccount: of the one that is named, else of its default one. Where that is not known

@@ -21,7 +21,7 @@ use std::{
 
 use deputy_delegation::{
     ManagedPolicyArn, NameError, ObjectName, Reason, TagKey, TagValue, Uid, Violation, Violations,
-    model::{Account, Binding, ChosenTags, Limit, ObjectId, Role, TagKeyError},
+    model::{Account, Binding, ChosenTags, Limit, NOT_STORED, ObjectId, Role, TagKeyError},
     names::NamespaceName,
     quota,
 };
@@ -46,12 +46,13 @@ const SESSION_TAGS: &str = "spec.session.tags";
 /// The policy of a session.
 const SESSION_POLICY: &str = "spec.session.policy";
 
-/// Unix seconds of creation; 0 before an object is stored.
-fn created(metadata: &ObjectMeta) -> i64 {
+/// Unix seconds of creation. An object without a time is not stored: it would be made now, after all that are.
+#[must_use]
+pub fn created(metadata: &ObjectMeta) -> i64 {
     metadata
         .creation_timestamp
         .as_ref()
-        .map_or(0, |time| time.0.as_second())
+        .map_or(NOT_STORED, |time| time.0.as_second())
 }
 
 impl TryFrom<&AWSAccount> for Account {

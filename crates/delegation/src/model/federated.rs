@@ -46,7 +46,8 @@ pub struct FederatedBinding {
     pub duration: Option<FederatedDuration>,
     /// Session tags beside Deputy's own.
     pub tags: ChosenTags,
-    /// Unix seconds of creation: the oldest binding of a name says whose it is. 0 before it is stored.
+    /// Unix seconds of creation: the oldest binding of a name says whose it is. [`NOT_STORED`](super::NOT_STORED) before
+    /// it is stored.
     pub created: i64,
 }
 

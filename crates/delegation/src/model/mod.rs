@@ -41,6 +41,9 @@ use crate::names::{
     RoleArn, SessionDuration, TagValue, Uid, UserArn,
 };
 
+/// When an object was made that is not stored yet, in Unix seconds: after all that are.
+pub const NOT_STORED: i64 = i64::MAX;
+
 /// The kinds that own something in AWS. `as_str` is the word in names, tags and external ids.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
@@ -396,6 +399,6 @@ pub struct Binding {
     pub method: Option<SessionMethod>,
     /// How a session looks.
     pub session: SessionSpec,
-    /// Unix seconds of creation: the oldest binding of a ServiceAccount is its default. 0 before it is stored.
+    /// Unix seconds of creation: the oldest binding of a ServiceAccount is its default. [`NOT_STORED`] before it is stored.
     pub created: i64,
 }

@@ -1,5 +1,7 @@
 //! What is decided.
 
+use deputy_delegation::model::BindingRef;
+
 use super::*;
 
 #[test]
@@ -213,6 +215,50 @@ fn the_default_binding_is_the_oldest_one_accepted_or_not() {
     );
     index.apply(ResourceKind::Bindings, object(same));
     assert_eq!(default().binding.id, id("payments", "also"));
+}
+
+#[test]
+fn a_binding_that_is_not_stored_is_younger_than_all_that_are() {
+    const OLDER: Option<&str> = Some("2020-01-01T00:00:00Z");
+    const YOUNGER: Option<&str> = Some("2099-01-01T00:00:00Z");
+    for (alpha, zulu, possible) in [
+        (None, OLDER, &["zulu"][..]),
+        (None, YOUNGER, &["zulu"]),
+        (YOUNGER, None, &["alpha"]),
+        (YOUNGER, OLDER, &["zulu"]),
+        (OLDER, OLDER, &["alpha"]),
+        (None, None, &["alpha", "zulu"]),
+    ] {
+        for zulu_is_read in [true, false] {
+            let index = index();
+            let at = |name: &str, made: Option<&str>, kind: &str| {
+                let mut binding = binding("payments", name, "reader", &["job"]);
+                binding["metadata"]["creationTimestamp"] = json!(made);
+                binding["spec"]["roleRef"]["kind"] = json!(kind);
+                object(binding)
+            };
+            let kind = if zulu_is_read { "AWSRole" } else { "AnotherKind" };
+            index.apply(ResourceKind::Bindings, at("alpha", alpha, "AWSRole"));
+            index.apply(ResourceKind::Bindings, at("zulu", zulu, kind));
+            let names = |bindings: &[BindingRef]| -> Vec<String> {
+                bindings
+                    .iter()
+                    .map(|binding| binding.id.name.to_string())
+                    .collect()
+            };
+            let case = format!("{alpha:?} {zulu:?} {zulu_is_read}");
+            let found = index.possible_defaults(&ns("payments"), &sa("job"));
+            let unreadable = index.unreadable_default(&ns("payments"), &sa("job"));
+            if zulu_is_read {
+                assert_eq!(names(&found), possible, "{case}");
+            } else {
+                assert_eq!(names(&found), ["alpha"], "{case}");
+            }
+            // One that can't be read and may be the oldest keeps the other from being the default.
+            let may_be_zulu = !zulu_is_read && possible.contains(&"zulu");
+            assert_eq!(unreadable.is_some(), may_be_zulu, "{case}");
+        }
+    }
 }
 
 #[test]

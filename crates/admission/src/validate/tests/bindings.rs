@@ -105,6 +105,28 @@ fn the_second_binding_of_a_service_account_is_let_in_as_shadowed() {
 }
 
 #[test]
+fn of_bindings_that_are_not_stored_it_is_not_known_which_one_is_shadowed() {
+    let (aaa, zzz) = (binding("aaa", None), binding("zzz", None));
+    let facts = with_role(&[aaa.clone(), zzz.clone()]);
+    let index = facts.index();
+    for (asked, other) in [(&aaa, "zzz"), (&zzz, "aaa")] {
+        let answer = crate::answer(&index, asked, None).unwrap();
+        let told: Vec<&str> = answer.warnings.iter().map(|one| one.message.as_str()).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        let expected =
+            format!("Shadowed, or not: pods of uploader get binding {other} if that is made before");
+        assert!(told[0].contains(&expected), "{told:?}");
+    }
+    let alone = with_role(std::slice::from_ref(&zzz));
+    assert!(
+        crate::answer(&alone.index(), &zzz, None)
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
+}
+
+#[test]
 fn the_role_of_a_binding_can_not_be_changed() {
     let (old, mut new) = (binding("b", None), binding("b", None));
     new["spec"]["roleRef"]["name"] = json!("admin");
