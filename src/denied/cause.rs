@@ -164,7 +164,7 @@ fn changes(
         return;
     }
     let Some(resource) = &asked.resource else {
-        found.advice.extend(which_resource(grant, asked));
+        found.advice.extend(which_resource(grant, message, asked));
         return;
     };
     let lacks = |layer: &str| {
@@ -183,9 +183,11 @@ fn changes(
 }
 
 /// That the resource has to be said, and those that the role names for the service.
-fn which_resource(grant: &AskedGrant, asked: &DeniedRequest) -> Vec<String> {
-    let mut advice =
-        vec!["AWS does not name the resource, so no change is proposed: say it by --resource ARN".to_owned()];
+fn which_resource(grant: &AskedGrant, message: &DenialMessage, asked: &DeniedRequest) -> Vec<String> {
+    let mut advice = vec![format!(
+        "{}, so no change is proposed: say it by --resource ARN",
+        message.unnamed()
+    )];
     let service = asked.action.split(':').next().unwrap_or_default();
     let statements = grant.identity.iter().flat_map(|policy| policy.statements());
     let allowed = statements.filter(|statement| statement.effect == Effect::Allow);

@@ -44,11 +44,7 @@ pub fn foreign(message: &DenialMessage) -> Option<String> {
         (DenialLayer::Endpoint, _) => {
             "it is the policy of the VPC endpoint: whoever administers the network has to be asked"
         }
-        (DenialLayer::Resource, true) => "the policy of the resource denies it: its owner has to be asked",
-        (DenialLayer::Resource, false) => {
-            "the resource is of another account, or its policy has to allow it: its owner has to be asked; of a bucket, queue or topic an \
-             AWSResourcePolicyStatement can"
-        }
+        (DenialLayer::Resource, _) => return Some(of_resource(message)),
         (DenialLayer::Trust, _) => {
             "it is the trust policy of the role that was to be assumed: its owner has to be asked"
         }
@@ -57,6 +53,41 @@ pub fn foreign(message: &DenialMessage) -> Option<String> {
         }
     };
     Some(text.to_owned())
+}
+
+/// What the policy of a resource of a service is called, and whether an AWSResourcePolicyStatement can be in it.
+fn resource_policy(action: &str) -> (&'static str, bool) {
+    match action.split(':').next().unwrap_or_default() {
+        "kms" => ("the key policy", false),
+        "ecr" => ("the policy of the repository", false),
+        "secretsmanager" => ("the policy of the secret", false),
+        "lambda" => ("the policy of the function", false),
+        "s3" => ("the policy of the bucket", true),
+        "sqs" => ("the policy of the queue", true),
+        "sns" => ("the policy of the topic", true),
+        _ => ("the policy of the resource", false),
+    }
+}
+
+/// That the owner of a resource decides.
+fn of_resource(message: &DenialMessage) -> String {
+    let (policy, is_ours) = resource_policy(&message.action);
+    let statement = match is_ours && !message.explicit {
+        true => "; an AWSResourcePolicyStatement can let it be done",
+        false => "",
+    };
+    if message.may_be_absent {
+        return format!(
+            "AWS leaves open whether the resource is not there, in the Region that was asked, or {policy} does not allow it, or denies it: look \
+             whether the name and the Region are right, else its owner has to be asked for {policy}{statement}"
+        );
+    }
+    match message.explicit {
+        true => format!("{policy} denies it: its owner has to be asked"),
+        false => format!(
+            "the resource is of another account, or {policy} has to allow it: its owner has to be asked{statement}"
+        ),
+    }
 }
 
 /// What AWS's word and what each policy says come to, where the policy that decides is Deputy's, or AWS does not say which it is. `open`:
@@ -120,8 +151,8 @@ fn denied(
                 "no Allow helps against a Deny: the statement of the {named} has to go, or to become narrower"
             ),
             None => format!(
-                "a Deny of the {named} can match; whether it is that one is not known, because AWS does not name the resource: say it by \
-                 --resource ARN"
+                "a Deny of the {named} can match; whether it is that one is not known, because {}: say it by --resource ARN",
+                message.unnamed()
             ),
         });
     }

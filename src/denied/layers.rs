@@ -20,8 +20,10 @@ impl DeniedRequest {
     /// # Errors
     /// When both name one, and when a policy can't name them.
     pub fn new(message: &DenialMessage, named: Option<&str>) -> Result<Self, String> {
-        // Some services say `*` where they mean that they do not say it.
-        let told = message.resource.as_deref().filter(|told| *told != "*");
+        let told = message.arn();
+        if let Some(named) = named {
+            is_resource(named).map_err(|why| format!("--resource {named}: {why}"))?;
+        }
         let resource = match (told, named) {
             (Some(told), Some(named)) if told != named => {
                 return Err(format!(
@@ -45,6 +47,14 @@ impl DeniedRequest {
     fn pattern(&self) -> &str {
         self.resource.as_deref().unwrap_or("*")
     }
+}
+
+/// Whether a policy can name it: an ARN.
+fn is_resource(text: &str) -> Result<(), String> {
+    if !text.starts_with("arn:") {
+        return Err("it is no ARN".to_owned());
+    }
+    everything_but("*", text).map(drop)
 }
 
 /// What one policy says to the request: a contract (docs/contracts.md).

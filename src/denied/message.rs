@@ -20,14 +20,15 @@ pub enum DenialLayer {
 }
 
 impl DenialLayer {
-    /// In AWS's words; more special ones first.
-    const WORDS: [(&'static str, Self); 8] = [
+    /// In AWS's words; the first ones of a layer are what it is called here.
+    const WORDS: [(&'static str, Self); 9] = [
         ("identity-based policy", Self::Identity),
         ("session policy", Self::Session),
         ("permissions boundary", Self::Boundary),
         ("service control policy", Self::ServiceControl),
         ("resource control policy", Self::ResourceControl),
         ("resource-based policy", Self::Resource),
+        ("resource-based policies", Self::Resource),
         ("VPC endpoint policy", Self::Endpoint),
         ("role trust policy", Self::Trust),
     ];
@@ -47,18 +48,24 @@ pub struct DenialMessage {
     pub caller: String,
     /// `service:Action`.
     pub action: String,
+    /// As AWS calls it: an ARN, `*`, or a name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     pub layer: DenialLayer,
     /// A statement denies it; else nothing allows it.
     pub explicit: bool,
+    /// AWS does not say whether the resource is there, its policy lacks it or denies it.
+    #[serde(skip)]
+    pub may_be_absent: bool,
     /// The policy with that statement, where AWS names it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
 }
 
 const ENCODED: &str = "Encoded authorization failure message:";
-const PERFORM: &str = "is not authorized to perform:";
+/// How the reason begins where AWS lets three of them open.
+const ABSENT: &str = "the resource does not exist";
+pub const PERFORM: &str = "is not authorized to perform:";
 
 impl DenialMessage {
     /// What AWS says, in a sentence.
@@ -67,6 +74,9 @@ impl DenialMessage {
             .policy
             .as_ref()
             .map_or_else(String::new, |arn| format!(" ({arn})"));
+        if self.may_be_absent {
+            return "the resource is not in this Region, its policy does not allow it, or its policy denies it".to_owned();
+        }
         match (self.explicit, self.layer) {
             (true, DenialLayer::Unsaid) => "a statement denies it, and not in which policy".to_owned(),
             (false, DenialLayer::Unsaid) => "it is denied, and not by which policy".to_owned(),
@@ -75,30 +85,49 @@ impl DenialMessage {
         }
     }
 
+    /// The resource, where AWS calls it by its ARN. Some services say `*` where they mean that they do not say it, and some a name.
+    pub fn arn(&self) -> Option<&str> {
+        self.resource.as_deref().filter(|told| told.starts_with("arn:"))
+    }
+
+    /// Why the resource has to be said by somebody else.
+    pub fn unnamed(&self) -> String {
+        match self.resource.as_deref() {
+            Some(name) if name != "*" => format!("AWS calls the resource {name}, which is no ARN"),
+            _ => "AWS does not name the resource".to_owned(),
+        }
+    }
+
     /// Reads a message, with whatever an SDK or the command line put around it.
     ///
     /// # Errors
     /// A sentence: what the message does not say, and what would say it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let text = unescaped(text).split_whitespace().collect::<Vec<_>>().join(" ");
         let Some((before, after)) = text.split_once(PERFORM) else {
             return Err(unreadable(&text));
         };
         let caller = before
             .rsplit_once("User:")
             .map_or(before, |(_, caller)| caller)
-            .trim();
+            .trim()
+            .trim_matches('"');
         let after = after.trim_start();
         let (action, rest) = after.split_once(' ').unwrap_or((after, ""));
+        let action = action.split('"').next().unwrap_or_default();
         let action = action.trim_end_matches(['.', ',']);
-        let resource = rest
-            .split_once("on resource:")
-            .map(|(_, rest)| resource_of(rest.trim_start()));
+        let (resource, rest) = match rest.split_once("on resource:") {
+            Some((_, rest)) => {
+                let (resource, rest) = resource_of(rest.trim_start());
+                (Some(resource), rest)
+            }
+            None => (None, rest),
+        };
         let (explicit, reason) = match rest.split_once("explicit deny in") {
             Some((_, reason)) => (true, reason),
             None => (
                 false,
-                rest.split_once("because no ").map_or("", |(_, reason)| reason),
+                rest.split_once("because ").map_or("", |(_, reason)| reason),
             ),
         };
         let layer = DenialLayer::WORDS
@@ -119,26 +148,46 @@ impl DenialMessage {
             resource: resource.filter(|resource| !resource.is_empty()),
             layer,
             explicit,
+            may_be_absent: !explicit && reason.starts_with(ABSENT),
             policy: policy.filter(|_| explicit),
         })
     }
 }
 
-/// The ARN, which may have spaces in it, as keys of S3 do; a sentence goes on after it.
-fn resource_of(rest: &str) -> String {
-    let ends = [
-        " because no ",
-        " with an explicit deny",
-        " with explicit deny",
-        " Encoded authorization",
-    ];
-    let end = ends
+/// What goes on after a resource.
+const ENDS: [&str; 4] = [
+    " because ",
+    " with an explicit deny",
+    " with explicit deny",
+    " Encoded authorization",
+];
+
+/// The resource, and the rest of the sentence. It may have spaces in it, as keys of S3 do, and in quotes any words.
+fn resource_of(text: &str) -> (String, &str) {
+    let (text, quote) = match text.strip_prefix('"') {
+        Some(quoted) => (quoted, "\""),
+        None => (text, ""),
+    };
+    let ends = ENDS
         .iter()
-        .filter_map(|end| rest.find(end))
-        .min()
-        .unwrap_or(rest.len());
-    let resource = rest.get(..end).unwrap_or(rest);
-    resource.trim().trim_matches('"').trim_end_matches('.').to_owned()
+        .filter_map(|end| text.find(format!("{quote}{end}").as_str()));
+    // What is around the message may go on with a quote.
+    let end = ends.min().or_else(|| text.find('"')).unwrap_or(text.len());
+    let (resource, rest) = text.split_at_checked(end).unwrap_or((text, ""));
+    let resource = resource.trim().trim_matches('"').trim_end_matches(['.', ',']);
+    (resource.to_owned(), rest)
+}
+
+/// The text without the backslashes that JSON, and logs of JSON in JSON, put before quotes.
+fn unescaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '"' {
+            out.truncate(out.trim_end_matches('\\').len());
+        }
+        out.push(c);
+    }
+    out
 }
 
 fn unreadable(text: &str) -> String {

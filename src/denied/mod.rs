@@ -3,10 +3,13 @@
 mod cause;
 mod change;
 mod conclusion;
+mod document;
 mod layers;
 mod message;
 #[cfg(test)]
 mod tests;
+
+use std::{borrow::Cow, path::Path};
 
 use clap::Args;
 
@@ -16,7 +19,8 @@ use self::{
     message::DenialMessage,
 };
 use crate::{
-    exit::{CommandAnswer, CommandResult, Failure},
+    exit::{CommandAnswer, CommandResult, Failure, say},
+    input::{self, named, once},
     objects::WorldArguments,
     output::{Output, OutputFormat},
     text::printable,
@@ -26,7 +30,8 @@ const EXAMPLES: &str = "Example:
 
   deputy denied \"$(aws s3 rm s3://productionapp/x 2>&1)\" -f manifests/
   deputy denied \"User: arn:aws:sts::123456789012:assumed-role/… is not authorized to perform: …\" --context production
-  deputy denied \"$(aws kms decrypt … 2>&1)\" -f manifests/ --resource arn:aws:kms:…:key/…    where AWS does not name the resource
+  deputy denied \"$(aws kms decrypt … 2>&1)\" -f manifests/ --resource arn:aws:kms:…:key/…    where AWS names no ARN
+  deputy denied - -f manifests/ < event.json                          an event of CloudTrail, or an export of some
 
 Exit codes: 0 the denial is found in what was looked at, or who has to be asked, 1 it is not, or AWS and what was looked at differ,
 2 something can't be read.";
@@ -34,10 +39,10 @@ Exit codes: 0 the denial is found in what was looked at, or who has to be asked,
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct DeniedArguments {
-    /// AWS's message, with whatever an SDK put around it
+    /// AWS's message, with whatever an SDK put around it, or JSON with one in it, such as an event of CloudTrail; - is standard input
     #[arg(value_name = "MESSAGE")]
     message: String,
-    /// The resource that was asked for, where AWS's message names none
+    /// The resource that was asked for, where AWS's message does not have its ARN
     #[arg(long, value_name = "ARN")]
     resource: Option<String>,
     #[command(flatten)]
@@ -48,7 +53,22 @@ pub struct DeniedArguments {
 }
 
 pub fn run(arguments: &DeniedArguments) -> CommandResult {
-    let message = DenialMessage::parse(&arguments.message).map_err(Failure::input)?;
+    let message = Path::new(&arguments.message);
+    let is_input = message == Path::new("-");
+    let of_message = is_input.then_some(("MESSAGE", message));
+    once(
+        of_message
+            .into_iter()
+            .chain(named("--filename", arguments.world.files())),
+    )?;
+    let told = match is_input {
+        true => Cow::Owned(input::read(message)?),
+        false => Cow::Borrowed(arguments.message.as_str()),
+    };
+    let (message, others) = document::read(&told).map_err(Failure::input)?;
+    if let Some(others) = others {
+        say(&others);
+    }
     let asked = DeniedRequest::new(&message, arguments.resource.as_deref()).map_err(Failure::input)?;
     let world = arguments.world.read()?;
     let found = cause(&world, &message, &asked).map_err(Failure::input)?;
@@ -70,7 +90,10 @@ pub fn run(arguments: &DeniedArguments) -> CommandResult {
 fn text(message: &DenialMessage, asked: &DeniedRequest, found: &DenialCause) -> String {
     let resource = match &asked.resource {
         Some(resource) => format!(" on {resource}"),
-        None => ", on a resource that AWS does not name".to_owned(),
+        None => match message.resource.as_deref().filter(|name| *name != "*") {
+            Some(name) => format!(" on {name}, which is no ARN"),
+            None => ", on a resource that AWS does not name".to_owned(),
+        },
     };
     let mut lines = vec![
         format!("asked: {}{resource}", asked.action),

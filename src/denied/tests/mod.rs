@@ -1,5 +1,7 @@
 //! From AWS's message to the policy that decides.
 
+mod messages;
+
 use deputy_delegation::{ClusterName, naming};
 
 use super::{
@@ -36,6 +38,10 @@ fn denied_on(
     );
     ask(world, &text, resource)
 }
+
+/// A session of the role of the example.
+const UPLOADER: &str =
+    "arn:aws:sts::123456789012:assumed-role/deputy.payments.uploader-abc/payments.uploader";
 
 const DELETE: &str = "s3:DeleteObject on resource: arn:aws:s3:::productionapp/x because no session policy allows the s3:DeleteObject action";
 
