@@ -8,6 +8,7 @@ mod subject;
 #[cfg(test)]
 mod tests;
 mod undecided;
+mod users;
 mod what_can;
 mod who_can;
 
@@ -17,7 +18,8 @@ pub use self::{
     grants::{Grants, grants},
     policy::{identity, statement},
     subject::subject_lines,
-    undecided::UndecidedOf,
+    undecided::{UndecidedOf, federated_subjects},
+    users::{bindings_of_user, is_federated_user},
     what_can::{MayDo, WhatCanArguments, of_grant, run as what_can},
     who_can::{WhoCanArguments, run as who_can},
 };

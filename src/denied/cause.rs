@@ -1,78 +1,23 @@
 //! Behind a session: which role, which binding, and which of its policies does not allow the request.
 
 use deputy_delegation::{RoleId, model::Subjects};
-use deputy_policy::{Effect, ResourceElement, reference};
-use serde::Serialize;
+use deputy_policy::{Effect, ResourceElement};
 
 use super::{
-    change::{ProposedStatement, propose},
+    answer::DenialCause,
+    change::{propose, takes_no_resource},
     conclusion::{conclusion, foreign},
-    layers::{DeniedRequest, LayerSays, layers},
+    federated::federated_cause,
+    layers::{DeniedRequest, layers},
     message::{DenialLayer, DenialMessage},
 };
 use crate::{
-    asked::{AskedGrant, Grants, UndecidedOf, grants},
+    asked::{AskedGrant, Grants, UndecidedOf, grants, is_federated_user},
     objects::AskedWorld,
 };
 
 /// So many resources of a role are shown where AWS names none.
 const RESOURCES_SHOWN: usize = 8;
-
-/// What is behind a denial: a contract (docs/contracts.md).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct DenialCause {
-    /// Who decides, where that is no object of Deputy's, or where AWS and what was looked at differ.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub decisive: Option<String>,
-    /// By what was looked at AWS would not have denied it.
-    pub differs: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub binding: Option<String>,
-    /// The ServiceAccount, and the pod where the session has its name.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    pub layers: Vec<LayerSays>,
-    /// The smallest change by which these policies would allow it.
-    pub change: Vec<ProposedStatement>,
-    /// Whether the limits would accept that: `accepted`, the refusal, or what is not there to decide it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limits: Option<String>,
-    /// Who else has to be asked, and what helps.
-    pub advice: Vec<String>,
-}
-
-impl DenialCause {
-    /// Whether it is known why, or whom to ask.
-    pub fn is_explained(&self) -> bool {
-        self.role.is_some() && !self.differs
-    }
-
-    /// For people.
-    pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self.decisive.iter().cloned().collect();
-        let parts = [
-            ("role", &self.role),
-            ("binding", &self.binding),
-            ("subject", &self.subject),
-        ];
-        for (what, who) in parts {
-            lines.extend(who.as_ref().map(|who| format!("{what}: {who}")));
-        }
-        lines.extend(self.layers.iter().map(LayerSays::line));
-        for statement in &self.change {
-            lines.push(format!("change {}:\n{}", statement.place(), statement.yaml));
-        }
-        lines.extend(
-            self.limits
-                .as_ref()
-                .map(|limits| format!("the limits say to that: {limits}")),
-        );
-        lines.extend(self.advice.iter().cloned());
-        lines
-    }
-}
 
 /// What is behind a denial, as far as `world` shows it.
 ///
@@ -87,18 +32,19 @@ pub fn cause(
         decisive: foreign(message),
         ..DenialCause::default()
     };
+    found.advice.extend(trust(message, asked));
+    if is_federated_user(&message.caller) {
+        return federated_cause(world, message, asked, found);
+    }
     let Some((account, name, session)) = session_of(&message.caller) else {
         found.advice.push(format!(
-            "{} is no session of a role; Deputy's sessions are",
+            "{} is no session of a role, and no federated user; Deputy's sessions are one of these",
             message.caller
         ));
         return Ok(found);
     };
     let Some(role) = role(world, account, name) else {
-        found.advice.push(format!(
-            "no role among what was looked at is {name} in account {account}: look at the objects of the cluster that made it, and say its \
-             name by --cluster-name"
-        ));
+        found.advice.extend(no_role(world, account, name));
         return Ok(found);
     };
     found.role = Some(role.title().to_string());
@@ -128,7 +74,7 @@ pub fn cause(
         let concluded = conclusion(message, asked, &found.layers, &role, open.is_some());
         found.decisive = concluded.decisive;
         found.differs = concluded.differs;
-        found.advice = concluded.advice;
+        found.advice.extend(concluded.advice);
         changes(world, grant, message, asked, &mut found);
     }
     found.advice.extend(open.map(|why| {
@@ -173,12 +119,9 @@ fn changes(
     };
     let (of_role, of_session) = (lacks("role"), lacks("session policy"));
     let (change, limits) = propose(world, grant, (&asked.action, resource), of_role, of_session);
-    if !change.is_empty() && resource == "*" && reference::takes_no_resource(&asked.action) {
-        found.advice.push(format!(
-            "by AWS's service reference {} is on no resource that a policy can name: no Resource is narrower than \"*\"",
-            asked.action
-        ));
-    }
+    found
+        .advice
+        .extend(takes_no_resource(&asked.action, resource, &change));
     (found.change, found.limits) = (change, limits);
 }
 
@@ -247,6 +190,66 @@ fn session_of(caller: &str) -> Option<(&str, &str, &str)> {
 fn role(world: &AskedWorld, account: &str, name: &str) -> Option<RoleId> {
     let ids = world.index.roles().into_iter();
     ids.into_iter().find(|id| world.is_role(id, account, name))
+}
+
+/// That a role has to trust who assumes it: AWS does not say when that is what is missing.
+fn trust(message: &DenialMessage, asked: &DeniedRequest) -> Option<String> {
+    let about_trust = ["sts:assumerole", "sts:tagsession", "sts:setsourceidentity"];
+    let action = asked.action.to_ascii_lowercase();
+    let is_about_it = about_trust.iter().any(|name| action.starts_with(name));
+    (is_about_it && message.layer == DenialLayer::Unsaid).then(|| {
+        let role = asked.resource.as_deref().unwrap_or("the role");
+        format!(
+            "the trust policy of {role} has to allow {} to {}, too, and AWS does not say whether that is what is missing: its owner sees it",
+            asked.action, message.caller
+        )
+    })
+}
+
+/// Why no role among what was looked at is `name` in an account.
+fn no_role(world: &AskedWorld, account: &str, name: &str) -> Vec<String> {
+    let called = world.roles_called(name);
+    let near = called.iter().map(|role| {
+        let title = role.id.title();
+        match world.index.account(&role.account).known() {
+            None => format!(
+                "{title} may be it, and its AWSAccount \"{}\" is not among what was looked at, or can't be read: look at that, too",
+                role.account
+            ),
+            Some(of) => format!(
+                "{title} has this name in account {} (AWSAccount {}), and the session is of account {account}",
+                of.id, role.account
+            ),
+        }
+    });
+    let near: Vec<String> = near.collect();
+    if !near.is_empty() {
+        return near;
+    }
+    if !is_of_deputy(name) {
+        return vec![format!(
+            "{name} is no name of a role that Deputy makes (deputy.NAMESPACE.NAME-HASH), and no AWSRole among what was looked at names a role \
+             of that name that exists (spec.existing): it is somebody else's, whose owner has to be asked"
+        )];
+    }
+    let cluster = match &world.cluster {
+        Some(cluster) => format!(
+            "; names follow from that of the cluster, which is taken to be {cluster} (--cluster-name says another one)"
+        ),
+        None => String::new(),
+    };
+    vec![format!(
+        "no role among what was looked at is {name} in account {account}: look at the objects of the cluster that made it{cluster}"
+    )]
+}
+
+/// Whether it has the form of a name of Deputy's: `deputy.NAMESPACE.NAME-HASH`.
+fn is_of_deputy(name: &str) -> bool {
+    let rest = name
+        .strip_prefix("deputy.")
+        .and_then(|rest| rest.rsplit_once('-'));
+    let is_of_hash = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    rest.is_some_and(|(of, hash)| of.contains('.') && !hash.is_empty() && hash.chars().all(is_of_hash))
 }
 
 /// Who of a binding has the session `who`: `<serviceaccount>`, or `<serviceaccount>.<pod>`.

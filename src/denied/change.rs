@@ -2,6 +2,7 @@
 
 use deputy_admission::{DeputyKind, ObjectOutcome, answer};
 use deputy_delegation::RoleKind;
+use deputy_policy::reference;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -52,19 +53,53 @@ pub fn propose(
         let pointer = ("/spec/session/policy/Statement", "spec.session.policy.Statement");
         add(object, pointer, (action, resource), &mut changed, &mut found);
     }
+    // A ClusterAWSRole is decided about with the binding.
+    let binding = find(world, DeputyKind::Binding, namespace, binding);
+    let limits = decided(world, &changed, binding);
+    (found, limits)
+}
+
+/// The binding of a federated user whose session policy lacks something.
+pub type UserBinding<'a> = (DeputyKind, &'a str, &'a str);
+
+/// What to add to the session policy of a federated user, and whether the limits accept that.
+pub fn propose_for_user(
+    world: &AskedWorld,
+    (kind, namespace, name): UserBinding<'_>,
+    asked: (&str, &str),
+) -> (Vec<ProposedStatement>, Option<String>) {
+    let (mut changed, mut found) = (Vec::new(), Vec::new());
+    if let Some(object) = find(world, kind, namespace, name) {
+        let pointer = ("/spec/session/policy/Statement", "spec.session.policy.Statement");
+        add(object, pointer, asked, &mut changed, &mut found);
+    }
+    let limits = decided(world, &changed, None);
+    (found, limits)
+}
+
+/// That a change has to be as wide as it is.
+pub fn takes_no_resource(action: &str, resource: &str, change: &[ProposedStatement]) -> Option<String> {
+    let is_wide = !change.is_empty() && resource == "*" && reference::takes_no_resource(action);
+    is_wide.then(|| {
+        format!(
+            "by AWS's service reference {action} is on no resource that a policy can name: no Resource is narrower than \"*\""
+        )
+    })
+}
+
+/// What the limits say to changed objects, and to `also` beside them; nothing where none is changed.
+fn decided(world: &AskedWorld, changed: &[ReadObject], also: Option<&ReadObject>) -> Option<String> {
     if changed.is_empty() {
-        return (found, None);
+        return None;
     }
     let objects = world
         .objects
         .iter()
         .filter(|object| !changed.iter().any(|new| new.id() == object.id()));
-    let (index, _) = index_of(world.index.cluster().clone(), objects.chain(&changed));
-    // A ClusterAWSRole is decided about with the binding.
-    let binding = find(world, DeputyKind::Binding, namespace, binding);
+    let (index, _) = index_of(world.index.cluster().clone(), objects.chain(changed));
     let asked = changed
         .iter()
-        .chain(binding.filter(|binding| !changed.iter().any(|new| new.id() == binding.id())));
+        .chain(also.filter(|binding| !changed.iter().any(|new| new.id() == binding.id())));
     let (mut refusals, mut undecided) = (Vec::new(), Vec::new());
     for object in asked {
         match answer(&index, &object.value, None).map(|answer| answer.outcome) {
@@ -82,15 +117,14 @@ pub fn propose(
             Some(ObjectOutcome::Awaiting) | None => undecided.push(object.title()),
         }
     }
-    let said = match (refusals.as_slice(), undecided.as_slice()) {
+    Some(match (refusals.as_slice(), undecided.as_slice()) {
         ([], []) => "accepted".to_owned(),
         ([], undecided) => format!(
             "undecided: an account, a role or a limit is not there for {}",
             undecided.join(", ")
         ),
         (refusals, _) => format!("refused: {}", refusals.join("; ")),
-    };
-    (found, Some(said))
+    })
 }
 
 fn find<'a>(world: &'a AskedWorld, kind: DeputyKind, namespace: &str, name: &str) -> Option<&'a ReadObject> {

@@ -1,6 +1,6 @@
 //! What a denial comes to: who decides, and where AWS and what was looked at differ.
 
-use deputy_delegation::{RoleId, RoleKind};
+use deputy_delegation::{RoleId, RoleKind, model::ObjectId};
 
 use super::{
     layers::{DeniedRequest, LayerSays},
@@ -210,5 +210,14 @@ fn to_look_at(role: &RoleId) -> String {
         "look whether the objects are applied and ready ({object}), whether all of AWS knows the change already (it takes some seconds), \
          whether somebody changed the role in AWS (its events say so: drift), and whether it is the role and the session that you mean \
          (aws sts get-caller-identity)"
+    )
+}
+
+/// The same of a federated user, which has no role that somebody could have changed.
+pub fn to_look_at_binding(id: &ObjectId) -> String {
+    format!(
+        "look whether the binding is applied and ready (kubectl -n {} get awsfederateduserbinding {}), and whether it is the session that \
+         you mean (aws sts get-caller-identity)",
+        id.namespace, id.name
     )
 }

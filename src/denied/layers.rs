@@ -1,5 +1,6 @@
 //! What each policy that holds a session says to a request.
 
+use deputy_delegation::{decide::KnownTags, model::FederatedBinding};
 use deputy_policy::{Candidate, Containment, Document, Effect, Statement, contains, reference};
 use serde::Serialize;
 
@@ -60,7 +61,7 @@ fn is_resource(text: &str) -> Result<(), String> {
 /// What one policy says to the request: a contract (docs/contracts.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LayerSays {
-    /// `role`, `session policy` or `boundary of limit NAME`.
+    /// `role`, `session policy`, `boundary of limit NAME` or `federation user`.
     pub layer: String,
     /// `allows`, `does not allow`, `denies` or `unknown`.
     pub says: &'static str,
@@ -126,6 +127,52 @@ pub fn layers(grant: &AskedGrant, asked: &DeniedRequest) -> Result<Vec<LayerSays
         found.push(says(&name, layer, &[ceiling], asked, &[])?);
     }
     Ok(found)
+}
+
+/// What the policies say that hold a session of a federated user: its own, and those of the federation user, which only AWS knows.
+///
+/// # Errors
+/// The same.
+pub fn of_federated(
+    binding: &FederatedBinding,
+    tags: &KnownTags<'_>,
+    asked: &DeniedRequest,
+) -> Result<Vec<LayerSays>, String> {
+    let unknown = |layer: &str, says, because: &str, of, is_open| LayerSays {
+        layer: layer.to_owned(),
+        says,
+        because: vec![because.to_owned()],
+        of,
+        can_deny: false,
+        is_open,
+    };
+    let session = match binding.share.policy() {
+        Some(policy) => {
+            let policy = tags.put_in(policy);
+            says(
+                "session policy",
+                DenialLayer::Session,
+                &[policy.as_ref()],
+                asked,
+                &[],
+            )?
+        }
+        None => unknown(
+            "session policy",
+            "does not allow",
+            "there is none (resourcePolicyOnly)",
+            DenialLayer::Session,
+            false,
+        ),
+    };
+    let user = unknown(
+        "federation user",
+        "unknown",
+        "what the policies of the account's federation user allow, only AWS knows",
+        DenialLayer::Identity,
+        true,
+    );
+    Ok(vec![session, user])
 }
 
 fn says(

@@ -1,9 +1,11 @@
 //! `deputy denied`: what AWS's denial is about, what would change it, and whether the limits would let it.
 
+mod answer;
 mod cause;
 mod change;
 mod conclusion;
 mod document;
+mod federated;
 mod layers;
 mod message;
 #[cfg(test)]
@@ -13,11 +15,7 @@ use std::{borrow::Cow, path::Path};
 
 use clap::Args;
 
-use self::{
-    cause::{DenialCause, cause},
-    layers::DeniedRequest,
-    message::DenialMessage,
-};
+use self::{answer::DenialCause, cause::cause, layers::DeniedRequest, message::DenialMessage};
 use crate::{
     exit::{CommandAnswer, CommandResult, Failure, say},
     input::{self, named, once},

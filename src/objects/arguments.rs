@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use deputy_delegation::{ClusterName, NamespaceName, RoleId, naming};
+use deputy_delegation::{ClusterName, NamespaceName, RoleId, model::Role, naming};
 use deputy_index::Index;
 use serde_json::Value;
 
@@ -159,20 +159,27 @@ impl AskedWorld {
 impl AskedWorld {
     /// Whether a role is the IAM role of this name in the AWS account of this id.
     pub fn is_role(&self, id: &RoleId, account: &str, name: &str) -> bool {
-        let role = self.index.role(id).and_then(|view| view.parsed().ok());
-        let of = role
-            .as_ref()
-            .and_then(|role| self.index.account(&role.account).known().cloned());
-        let (Some(role), Some(of)) = (role, of) else {
-            return false;
-        };
-        if of.id.as_str() != account {
-            return false;
-        }
+        let Some(role) = self.role(id) else { return false };
+        let of = self.index.account(&role.account);
+        of.known().is_some_and(|of| of.id.as_str() == account) && self.is_called(&role, name)
+    }
+
+    /// The roles that have this name in AWS, in whichever account.
+    pub fn roles_called(&self, name: &str) -> Vec<Arc<Role>> {
+        let ids = self.index.roles().into_iter();
+        let roles = ids.filter_map(|id| self.role(&id));
+        roles.filter(|role| self.is_called(role, name)).collect()
+    }
+
+    fn role(&self, id: &RoleId) -> Option<Arc<Role>> {
+        self.index.role(id)?.parsed().ok()
+    }
+
+    fn is_called(&self, role: &Role, name: &str) -> bool {
         if let Some(existing) = role.existing() {
             return existing.arn.to_string().rsplit('/').next() == Some(name);
         }
-        let own = naming::role_name(self.index.cluster(), id);
+        let own = naming::role_name(self.index.cluster(), &role.id);
         match self.cluster {
             Some(_) => own.as_str() == name,
             // Without the name of the cluster all but the hash is known.

@@ -1,11 +1,14 @@
 //! From AWS's message to the policy that decides.
 
+mod federated;
+mod lost;
 mod messages;
 
 use deputy_delegation::{ClusterName, naming};
 
 use super::{
-    cause::{DenialCause, cause},
+    answer::DenialCause,
+    cause::cause,
     layers::DeniedRequest,
     message::{DenialLayer, DenialMessage},
 };
