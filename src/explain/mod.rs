@@ -11,7 +11,7 @@ use crate::exit::CommandResult;
 /// `deputy explain`
 #[derive(Debug, Subcommand)]
 pub enum ExplainCommand {
-    /// Whose is an ARN of a role, of a session or of a boundary?
+    /// Whose is an ARN of a role, of a session, of a federated user or of a boundary?
     #[command(after_help = objects::ARN_EXAMPLES)]
     Arn(Box<ExplainObjectArguments>),
     /// What is a role in AWS, who is bound to it, and is it accepted?

@@ -85,7 +85,7 @@ fn what_is_asked_of_nothing_is_bad_input() {
         (&["who-can", "nonsense", "*", "-f", EXAMPLE], "ACTION or RESOURCE"),
         (&["denied", "Access Denied", "-f", EXAMPLE], "CloudTrail"),
         (
-            &["explain", "role", "uploader", "-f", EXAMPLE],
+            &["explain", "pod", "uploader", "-f", EXAMPLE],
             "say NAMESPACE/NAME",
         ),
         (&["explain", "arn", "uploader", "-f", EXAMPLE], "an ARN of a role"),

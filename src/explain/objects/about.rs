@@ -2,14 +2,14 @@
 
 use deputy_delegation::{
     NamespaceName, ObjectName,
-    model::{BindingRef, LimitEntry, ObjectId, Role, RoleId},
+    model::{BindingRef, LimitEntry, ObjectId, Role, RoleId, SessionPolicy},
     naming,
 };
 use deputy_index::ChosenBinding;
 
 use super::fact::{ExplainedFact, ExplainedObject};
 use crate::{
-    asked::{binding_words, decision_words, subject_lines},
+    asked::{binding_words, bindings_of_user, decision_words, is_federated_user, subject_lines},
     objects::AskedWorld,
 };
 
@@ -21,18 +21,19 @@ pub fn fact(what: &'static str, is: impl Into<String>) -> ExplainedFact {
     ExplainedFact { what, is: is.into() }
 }
 
-/// Namespace and name of `which`.
-pub fn place(world: &AskedWorld, which: &str) -> Result<(NamespaceName, String), String> {
+/// Namespace and name of `which`. Without a namespace, by `-n` or by the context either, it is one of any.
+pub fn place(world: &AskedWorld, which: &str) -> Result<(Option<NamespaceName>, String), String> {
     let (namespace, name) = match which.split_once('/') {
-        Some((namespace, name)) => (namespace.to_owned(), name),
-        None => {
-            let namespace = world.namespace.clone();
-            let missing = || format!("{which}: say NAMESPACE/NAME, or the namespace by -n");
-            (namespace.ok_or_else(missing)?, which)
-        }
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (world.namespace.as_deref(), which),
     };
-    let namespace = NamespaceName::new(namespace).map_err(|error| error.to_string())?;
-    Ok((namespace, name.to_owned()))
+    let namespace = namespace.map(NamespaceName::new).transpose();
+    Ok((namespace.map_err(|error| error.to_string())?, name.to_owned()))
+}
+
+/// Whether an object is in the namespace that is asked about.
+pub fn is_in(namespace: Option<&NamespaceName>, of: &NamespaceName) -> bool {
+    namespace.is_none_or(|namespace| namespace == of)
 }
 
 /// The roles of a name in a namespace: an AWSRole, and what a ClusterAWSRole is there.
@@ -40,7 +41,7 @@ pub fn roles(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, St
     let (namespace, name) = place(world, which)?;
     let name = ObjectName::new(name).map_err(|error| error.to_string())?;
     let ids = world.index.roles().into_iter();
-    let ids = ids.filter(|id| id.namespace == namespace && id.name == name);
+    let ids = ids.filter(|id| is_in(namespace.as_ref(), &id.namespace) && id.name == name);
     Ok(ids.map(|id| role(world, &id)).collect())
 }
 
@@ -127,11 +128,13 @@ fn arn_of(world: &AskedWorld, role: &Role) -> String {
 pub fn binding(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, String> {
     let (namespace, name) = place(world, which)?;
     let name = ObjectName::new(name).map_err(|error| error.to_string())?;
-    let id = ObjectId { namespace, name };
-    let both = [BindingRef::role(id.clone()), BindingRef::federated_user(id)];
-    Ok(both
-        .iter()
-        .filter_map(|reference| of_binding(world, reference))
+    let is_meant = |id: &ObjectId| is_in(namespace.as_ref(), &id.namespace) && id.name == name;
+    let roles = world.index.bindings().into_iter().filter(is_meant);
+    let users = world.index.federated_bindings().into_iter().filter(is_meant);
+    Ok(roles
+        .map(BindingRef::role)
+        .chain(users.map(BindingRef::federated_user))
+        .filter_map(|reference| of_binding(world, &reference))
         .collect())
 }
 
@@ -148,28 +151,25 @@ pub fn of_binding(world: &AskedWorld, reference: &BindingRef) -> Option<Explaine
                     .into_iter()
                     .map(|who| fact("subject", who)),
             );
-            let narrowed = match &binding.session.policy {
-                Some(policy) => format!(
-                    "{} statements, {} characters",
-                    policy.statements().len(),
-                    policy.size()
-                ),
-                None => "none: a session has all of the role".to_owned(),
-            };
-            facts.push(fact("session policy", narrowed));
+            let none = "none: a session has all of the role";
+            facts.push(session_policy(binding.session.policy.as_ref(), none));
             let arns = binding.session.policy_arns.iter();
             facts.extend(arns.map(|arn| fact("managed session policy", arn.to_string())));
-            let duration = binding
-                .session
-                .duration
-                .map_or_else(|| "the account's default".to_owned(), |d| d.to_string());
-            facts.push(fact("session duration", duration));
+            facts.push(duration(binding.session.duration));
             facts.push(fact("decision", binding_words(found)));
             (format!("AWSRoleBinding {}", binding.id), facts)
         }
         ChosenBinding::FederatedUser(found) => {
             let binding = &found.binding;
             let mut facts = vec![fact("federated user", binding.user.as_str())];
+            let arn = found.account.known().map(|account| binding.arn(account));
+            facts.push(fact(
+                "arn",
+                arn.map_or_else(
+                    || format!("not known without AWSAccount {}", binding.account),
+                    |arn| arn.to_string(),
+                ),
+            ));
             let accounts = binding.service_accounts.iter();
             facts.extend(accounts.map(|name| {
                 fact(
@@ -177,11 +177,30 @@ pub fn of_binding(world: &AskedWorld, reference: &BindingRef) -> Option<Explaine
                     format!("ServiceAccount {}/{name}", binding.id.namespace),
                 )
             }));
+            let none = "none: a session has what policies of resources grant it by name";
+            facts.push(session_policy(binding.share.policy(), none));
+            facts.push(duration(binding.duration));
             facts.push(fact("decision", decision_words(&found.decision)));
             (format!("AWSFederatedUserBinding {}", binding.id), facts)
         }
     };
     Some(ExplainedObject { object, facts })
+}
+
+fn session_policy(policy: Option<&SessionPolicy>, none: &str) -> ExplainedFact {
+    let narrowed = policy.map(|policy| {
+        let (statements, size) = (policy.statements().len(), policy.size());
+        format!("{statements} statements, {size} characters")
+    });
+    fact("session policy", narrowed.unwrap_or_else(|| none.to_owned()))
+}
+
+fn duration(own: Option<impl ToString>) -> ExplainedFact {
+    let own = own.map(|own| own.to_string());
+    fact(
+        "session duration",
+        own.unwrap_or_else(|| "the account's default".to_owned()),
+    )
 }
 
 /// A limit, and what is under it.
@@ -239,15 +258,22 @@ pub fn limit(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, St
 
 /// What an ARN of a role, of a session or of a boundary is.
 pub fn arn(world: &AskedWorld, text: &str) -> Result<Vec<ExplainedObject>, String> {
-    if !text.starts_with("arn:") {
-        return Err(format!(
-            "{text}: an ARN of a role, of a session of one, or of a boundary policy is needed"
-        ));
+    if is_federated_user(text) {
+        let decided = bindings_of_user(world, text).into_iter();
+        let references = decided.map(|one| BindingRef::federated_user(one.binding.id.clone()));
+        return Ok(references
+            .filter_map(|reference| of_binding(world, &reference))
+            .collect());
     }
     if let Some((account, name)) = role_of(text) {
         let ids = world.index.roles().into_iter();
         let ids = ids.filter(|id| world.is_role(id, account, name));
         return Ok(ids.map(|id| role(world, &id)).collect());
+    }
+    if !is_policy(text) {
+        return Err(format!(
+            "{text}: an ARN of a role, of a session of one, of a federated user, or of a boundary policy is needed"
+        ));
     }
     let Some(cluster) = &world.cluster else {
         return Err(format!("which limit has the boundary {text} {WITHOUT_CLUSTER}"));
@@ -268,10 +294,21 @@ pub fn arn(world: &AskedWorld, text: &str) -> Result<Vec<ExplainedObject>, Strin
     Ok(found)
 }
 
+/// Whether an ARN is one of a managed policy.
+fn is_policy(arn: &str) -> bool {
+    parts(arn).is_some_and(|(service, _, rest)| service == "iam" && rest.starts_with("policy/"))
+}
+
+/// Service, account and the rest of an ARN.
+fn parts(arn: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = arn.strip_prefix("arn:")?.splitn(5, ':').skip(1);
+    let (service, _, account, rest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    Some((service, account, rest))
+}
+
 /// Account and name of the role in the ARN of one, or of a session of one.
 fn role_of(arn: &str) -> Option<(&str, &str)> {
-    let mut parts = arn.splitn(6, ':').skip(2);
-    let (service, _, account, rest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let (service, account, rest) = parts(arn)?;
     match service {
         "iam" => Some((account, rest.strip_prefix("role/")?.rsplit('/').next()?)),
         "sts" => Some((account, rest.strip_prefix("assumed-role/")?.split('/').next()?)),

@@ -23,6 +23,7 @@ pub const ARN_EXAMPLES: &str = "Examples:
 
   deputy explain arn arn:aws:iam::123456789012:role/deputy/production-1/deputy.payments.uploader-… -f manifests/
   deputy explain arn arn:aws:sts::123456789012:assumed-role/…/payments.uploader --context production
+  deputy explain arn arn:aws:sts::123456789012:federated-user/Manager-reports -f manifests/
 
 The way back, from a role to its ARN: deputy explain role payments/uploader -f manifests/ --cluster-name production-1";
 
@@ -48,7 +49,7 @@ the chart's injection.delivery, which is not known here.";
 /// One object, and where it is.
 #[derive(Debug, Args)]
 pub struct ExplainObjectArguments {
-    /// NAMESPACE/NAME, or NAME in the namespace of -n or of the context; of a limit NAME; an ARN
+    /// NAMESPACE/NAME, or NAME in the namespace of -n or of the context, else in any; of a limit NAME; an ARN
     #[arg(value_name = "WHICH")]
     which: String,
     #[command(flatten)]
@@ -106,7 +107,7 @@ fn explained(world: &AskedWorld, kind: ExplainedKind, which: &str) -> Result<Vec
     match kind {
         ExplainedKind::Arn => about::arn(world, which),
         ExplainedKind::Role => about::roles(world, which),
-        ExplainedKind::ServiceAccount => service_account::service_account(world, which),
+        ExplainedKind::ServiceAccount => service_account::service_accounts(world, which),
         ExplainedKind::Binding => about::binding(world, which),
         ExplainedKind::Limit => about::limit(world, which),
         ExplainedKind::Pod => pod::pods(world, which),

@@ -31,6 +31,9 @@ use crate::{
 /// The pods of a name, and what a workload of that name makes.
 pub fn pods(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, String> {
     let (namespace, name) = place(world, which)?;
+    let Some(namespace) = namespace else {
+        return Err(format!("{which}: say NAMESPACE/NAME, or the namespace by -n"));
+    };
     let mut found = Vec::new();
     for pod in world.core.all(CoreKind::Pod, Some(namespace.as_str()), &name) {
         found.extend(of_pod(world, &namespace, pod)?);

@@ -1,6 +1,8 @@
 //! What pods of a ServiceAccount get.
 
-use deputy_delegation::ServiceAccountName;
+use std::collections::BTreeSet;
+
+use deputy_delegation::{NamespaceName, ServiceAccountName, model::BindingKind};
 
 use super::{
     about::{fact, of_binding, place},
@@ -9,12 +11,31 @@ use super::{
 };
 use crate::objects::AskedWorld;
 
-/// Every binding that names it, with how pods get it.
-pub fn service_account(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, String> {
+/// The ServiceAccounts of a name, each with the bindings that name it, and how pods get them.
+pub fn service_accounts(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedObject>, String> {
     let (namespace, name) = place(world, which)?;
     let name = ServiceAccountName::new(name).map_err(|error| error.to_string())?;
-    let bindings = world.index.bindings_of_service_account(&namespace, &name);
-    let default = DefaultOf::of(world, &namespace, &name);
+    let namespaces = match namespace {
+        Some(namespace) => BTreeSet::from([namespace]),
+        None => {
+            let roles = world.index.bindings().into_iter();
+            let ids = roles.chain(world.index.federated_bindings());
+            ids.map(|id| id.namespace).collect()
+        }
+    };
+    let found = namespaces.iter();
+    Ok(found
+        .filter_map(|namespace| service_account(world, namespace, &name))
+        .collect())
+}
+
+fn service_account(
+    world: &AskedWorld,
+    namespace: &NamespaceName,
+    name: &ServiceAccountName,
+) -> Option<ExplainedObject> {
+    let bindings = world.index.bindings_of_service_account(namespace, name);
+    let default = DefaultOf::of(world, namespace, name);
     let mut facts = Vec::new();
     if let DefaultOf::Unreadable(reference, why) = &default {
         facts.push(fact(
@@ -37,14 +58,18 @@ pub fn service_account(world: &AskedWorld, which: &str) -> Result<Vec<ExplainedO
         facts.extend(arn.map(|arn| fact("arn", arn.is.clone())));
     }
     if facts.is_empty() {
-        return Ok(Vec::new());
+        return None;
     }
-    facts.push(fact(
-        "session name",
-        format!("{namespace}.{name}, or with .POD behind it where each pod has its own"),
-    ));
-    Ok(vec![ExplainedObject {
+    let of_role = bindings.iter().any(|binding| binding.kind == BindingKind::Role);
+    // Of a federated user it is in the ARN.
+    facts.extend(of_role.then(|| {
+        fact(
+            "session name",
+            format!("{namespace}.{name}, or with .POD behind it where each pod has its own"),
+        )
+    }));
+    Some(ExplainedObject {
         object: format!("ServiceAccount {namespace}/{name}"),
         facts,
-    }])
+    })
 }

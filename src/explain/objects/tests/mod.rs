@@ -74,7 +74,75 @@ fn a_binding_is_asked_about_by_its_own_name() {
             .unwrap()
             .is_empty()
     );
-    assert!(explained(&world, ExplainedKind::Role, "uploader").is_err());
+    // Without a namespace it is one of any.
+    for kind in [
+        ExplainedKind::Role,
+        ExplainedKind::Binding,
+        ExplainedKind::ServiceAccount,
+    ] {
+        let found = explained(&world, kind, "uploader").unwrap();
+        assert!(!found.is_empty());
+        assert_eq!(
+            found,
+            explained(&world, kind, "payments/uploader").unwrap(),
+            "{kind:?}"
+        );
+        assert!(explained(&world, kind, "nobody").unwrap().is_empty());
+    }
+    assert!(explained(&world, ExplainedKind::Pod, "uploader").is_err());
+}
+
+#[test]
+fn what_is_no_arn_of_deputys_is_said_to_be_none() {
+    for cluster in [None, Some("production-1")] {
+        let world = world(&[PLATFORM, APPLICATION], cluster);
+        for text in [
+            "foo",
+            "arn:aws:s3:::x",
+            "arn:aws:kms:eu-west-1:123456789012:key/1",
+            "arn:aws:iam::123456789012:user/ada",
+            "arn:aws:sts::123456789012:self",
+            "arn:",
+        ] {
+            let error = explained(&world, ExplainedKind::Arn, text).unwrap_err();
+            assert!(
+                error.starts_with(&format!("{text}: an ARN of a role, of a session of one")),
+                "{error}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_federated_user_is_told_with_its_arn_and_its_session_policy() {
+    let federation = [
+        include_str!("../../../../examples/federation/10-platform.yaml"),
+        include_str!("../../../../examples/federation/20-application.yaml"),
+    ];
+    let world = world(&federation, Some("production-1"));
+    for (name, user, policy) in [
+        ("manager", "Manager-reports", "1 statements, "),
+        (
+            "archive",
+            "Manager-archive",
+            "none: a session has what policies of resources grant it by name",
+        ),
+    ] {
+        let binding = explained(&world, ExplainedKind::Binding, &format!("reports/{name}")).unwrap();
+        let arn = said(&binding[0], "arn");
+        assert_eq!(arn, format!("arn:aws:sts::123456789012:federated-user/{user}"));
+        assert!(
+            said(&binding[0], "session policy").starts_with(policy),
+            "{binding:?}"
+        );
+        assert_eq!(explained(&world, ExplainedKind::Arn, arn).unwrap(), binding);
+        let account = explained(&world, ExplainedKind::ServiceAccount, &format!("reports/{name}")).unwrap();
+        assert_eq!(said(&account[0], "arn"), arn);
+        let session = account[0].facts.iter().find(|fact| fact.what == "session name");
+        assert_eq!(session, None, "the name of its sessions is in the ARN");
+    }
+    let nobody = "arn:aws:sts::123456789012:federated-user/Manager-nobody";
+    assert!(explained(&world, ExplainedKind::Arn, nobody).unwrap().is_empty());
 }
 
 const DEPLOYMENT: &str = include_str!("../../../../examples/productionapp/30-deployment.yaml");
