@@ -23,10 +23,9 @@ use self::{
     report::{CheckFormat, write},
 };
 use crate::{
-    credentials::kubeconfig::KubeconfigArguments,
     exit::{CommandAnswer, CommandResult, Failure, say},
     input::{listed, named, once},
-    objects::{ReadObjects, live},
+    objects::{NamedCluster, ReadObjects, live},
     output::Output,
 };
 
@@ -61,7 +60,7 @@ pub struct CheckArguments {
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<NamespaceName>,
     #[command(flatten)]
-    kubeconfig: KubeconfigArguments,
+    kubeconfig: NamedCluster,
     /// The name of the cluster, as in the chart's clusterName; by default sizes are measured with the longest one
     #[arg(long, env = "DEPUTY_CLUSTER_NAME", value_name = "NAME")]
     cluster_name: Option<ClusterName>,

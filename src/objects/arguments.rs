@@ -12,13 +12,12 @@ use serde_json::Value;
 
 use super::{
     ReadObject, ReadObjects,
-    cluster::live_beside,
+    cluster::{NamedCluster, live_beside},
     core::{CoreObjects, WantedBeside},
     over::over,
     world::world,
 };
 use crate::{
-    credentials::kubeconfig::KubeconfigArguments,
     exit::Failure,
     input::{named, once},
 };
@@ -43,7 +42,7 @@ pub struct BesideFiles {
     #[arg(short, long, value_name = "NAME")]
     namespace: Option<NamespaceName>,
     #[command(flatten)]
-    kubeconfig: KubeconfigArguments,
+    kubeconfig: NamedCluster,
     /// The name of the cluster, as in the chart's clusterName: names in AWS follow from it. By default as the status of an object of the
     /// cluster says it
     #[arg(long, env = "DEPUTY_CLUSTER_NAME", value_name = "NAME")]
@@ -93,7 +92,7 @@ impl WorldArguments {
 impl BesideFiles {
     /// Whether a cluster is among it.
     pub fn names_cluster(&self) -> bool {
-        self.kubeconfig.context.is_some() || self.kubeconfig.kubeconfig.is_some()
+        self.kubeconfig.arguments().is_some()
     }
 
     /// The objects of `files` and those beside them; `how` says how files are named.

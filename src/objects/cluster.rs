@@ -1,5 +1,8 @@
 //! The objects of a cluster, read once.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use deputy_admission::DeputyKind;
 use deputy_api::{GROUP, VERSION};
 use deputy_runtime::client::install_crypto_provider;
@@ -34,11 +37,34 @@ pub struct LiveObjects {
     pub namespace: Option<String>,
 }
 
-/// All of Deputy's objects of the cluster of `arguments`; `None` where these name no cluster.
+/// A cluster that is looked at where somebody names one.
+#[derive(Debug, Args)]
+pub struct NamedCluster {
+    /// Look at the cluster of this context of the kubeconfig; without --context and --kubeconfig no cluster is asked
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+    /// Look at the cluster of this kubeconfig, of its current context unless --context says another; by default, for --context, the files
+    /// of KUBECONFIG, else ~/.kube/config
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+}
+
+impl NamedCluster {
+    /// How it is reached; `None` where none is named.
+    pub fn arguments(&self) -> Option<KubeconfigArguments> {
+        let is_named = self.context.is_some() || self.kubeconfig.is_some();
+        is_named.then(|| KubeconfigArguments {
+            context: self.context.clone(),
+            kubeconfig: self.kubeconfig.clone(),
+        })
+    }
+}
+
+/// All of Deputy's objects of a cluster; `None` where none is named.
 ///
 /// # Errors
 /// When the kubeconfig can't be used, or the cluster does not list them.
-pub fn live(arguments: &KubeconfigArguments) -> Result<Option<LiveObjects>, Failure> {
+pub fn live(arguments: &NamedCluster) -> Result<Option<LiveObjects>, Failure> {
     live_beside(arguments, &WantedBeside::Nothing)
 }
 
@@ -47,13 +73,13 @@ pub fn live(arguments: &KubeconfigArguments) -> Result<Option<LiveObjects>, Fail
 /// # Errors
 /// The same; of a pod also when it is not there. What else can't be read is in [`CoreObjects::unread`].
 pub fn live_beside(
-    arguments: &KubeconfigArguments,
+    arguments: &NamedCluster,
     wanted: &WantedBeside<'_>,
 ) -> Result<Option<LiveObjects>, Failure> {
-    if arguments.context.is_none() && arguments.kubeconfig.is_none() {
+    let Some(arguments) = arguments.arguments() else {
         return Ok(None);
-    }
-    let (config, namespace) = connection(arguments)?;
+    };
+    let (config, namespace) = connection(&arguments)?;
     let of_context = namespace.as_deref();
     let url = config.cluster_url.clone();
     let read = block_on(async {

@@ -20,7 +20,7 @@ mod world;
 
 pub use self::{
     arguments::{AskedWorld, BesideFiles, WorldArguments},
-    cluster::{connection, connection_of_pod, list_objects, live, resource},
+    cluster::{NamedCluster, connection, connection_of_pod, list_objects, live, resource},
     conditions::{StatusCondition, conditions, outdated, unmet},
     core::{CoreKind, CoreObject, DriftReason, WantedBeside, title},
     manifest::{ReadObject, ReadObjects},

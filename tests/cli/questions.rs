@@ -76,6 +76,65 @@ fn a_denial_leads_to_the_change_that_the_limit_accepts() {
 }
 
 #[test]
+fn a_denial_is_read_from_an_event_on_standard_input() {
+    let says = |action: &str| {
+        format!(
+            "User: arn:aws:sts::123456789012:federated-user/Manager-reports is not authorized to perform: {action} on resource: \
+             \"arn:aws:s3:::productionapp/reports/x\" because no session policy allows the {action} action"
+        )
+    };
+    let event = |action: &str| serde_json::json!({"errorCode": "AccessDenied", "errorMessage": says(action)});
+    let asked = ["denied", "-", "-f", "examples/federation", "-o", "json"];
+    for (document, others) in [
+        (event("s3:PutObject"), false),
+        (
+            serde_json::json!({"Records": [event("s3:PutObject"), event("s3:DeleteObject")]}),
+            true,
+        ),
+    ] {
+        let Done { code, out, err } = deputy(&asked, &document.to_string());
+        let answer: Value = serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {err}"));
+        let binding = "AWSFederatedUserBinding reports/manager";
+        assert_eq!((code, &answer["cause"]["binding"]), (0, &binding.into()), "{out}");
+        assert_eq!(answer["message"]["action"], "s3:PutObject");
+        assert_eq!(err.contains("2 different denials"), others, "{err}");
+        assert_eq!(err.is_empty(), !others, "{err}");
+    }
+}
+
+#[test]
+fn a_cluster_that_nobody_names_is_not_said_to_be_the_default() {
+    for command in [
+        &["who-can"][..],
+        &["what-can"],
+        &["denied"],
+        &["report"],
+        &["check"],
+        &["suggest", "role"],
+        &["explain", "role"],
+        &["explain", "pod"],
+    ] {
+        let Done { code, out, .. } = deputy(&[command, &["--help"]].concat(), "");
+        assert_eq!(code, 0);
+        let text = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            text.contains("without --context and --kubeconfig no cluster is asked"),
+            "{command:?}: {text}"
+        );
+        assert!(!text.contains("by default its current one"), "{command:?}");
+    }
+    for command in [
+        &["doctor"][..],
+        &["credentials", "role"],
+        &["credentials", "config"],
+    ] {
+        let Done { out, .. } = deputy(&[command, &["--help"]].concat(), "");
+        let text = out.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(text.contains("by default its current one"), "{command:?}");
+    }
+}
+
+#[test]
 fn what_is_asked_of_nothing_is_bad_input() {
     for (arguments, expected) in [
         (
