@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use deputy_admission::{DeputyKind, ObjectAnswer, ObjectOutcome, ObjectWarning, answer};
+use deputy_admission::{DeputyKind, ObjectAnswer, ObjectOutcome, answer};
 use deputy_delegation::{ClusterName, Reason, Violation};
 use deputy_index::Index;
 use serde_json::Value;
@@ -13,8 +13,9 @@ use serde_json::Value;
 use super::{
     answer::{CheckAnswer, CheckFinding, CheckedObject, CheckedStatus, FindingLevel},
     suspends::suspends,
+    warnings::{is_said, of_warning},
 };
-use crate::objects::{InputProblem, ProblemSort, ReadObject, ReadObjects, take_ages, world};
+use crate::objects::{InputProblem, ProblemSort, ReadObject, ReadObjects, take_over, world};
 
 /// The reason of what can't be read.
 const UNREADABLE: &str = "Unreadable";
@@ -29,18 +30,18 @@ pub fn judge(
     mut limits: ReadObjects,
     stored: Option<Vec<ReadObject>>,
 ) -> CheckAnswer {
+    let has_cluster = stored.is_some();
     if let Some(stored) = &stored {
-        take_ages(&mut limits.objects, stored);
-        take_ages(&mut files.objects, stored);
+        take_over(&mut limits.objects, stored);
+        take_over(&mut files.objects, stored);
     }
     let stored = stored.unwrap_or_default();
     let before = stored.iter().chain(&limits.objects);
     let all = before.clone().chain(&files.objects);
     let (index, left_out) = world(cluster.clone(), all);
     // What a change would take away is seen by what there was.
-    let has_stored = !stored.is_empty();
     // All of these are in the first index, too, so that what is left out of this one is known.
-    let earlier = has_stored.then(|| world(cluster.clone(), before).0);
+    let earlier = has_cluster.then(|| world(cluster.clone(), before).0);
     let old: BTreeMap<_, _> = stored.iter().map(|object| (object.id(), object)).collect();
 
     let mut objects = problems(&limits.problems);
@@ -52,7 +53,7 @@ pub fn judge(
     for object in judged {
         let old = old.get(&object.id()).map(|old| &old.value);
         let mut judged = one(object, &index, old);
-        if let (Some(earlier), Some(old)) = (&earlier, old) {
+        if let Some(earlier) = &earlier {
             suspends(object, earlier, old, &mut judged);
         }
         objects.push(judged);
@@ -174,32 +175,6 @@ fn of_violation(object: &ReadObject, violation: &Violation) -> CheckFinding {
             &violation.field,
             violation.message.clone(),
         )
-    }
-}
-
-/// Whether an annotation is needed is only known where the object is; and that a reason is there is said with its sentence.
-fn is_said(warning: &ObjectWarning) -> bool {
-    let is_reason_alone = warning.field.is_empty() && matches!(warning.code, Some("NoLimit" | "NoBoundary"));
-    let is_about_annotation = warning
-        .message
-        .starts_with("annotation deputy.dev/accept-suspending");
-    !is_reason_alone && !is_about_annotation
-}
-
-fn of_warning(object: &ReadObject, warning: &ObjectWarning, is_awaiting: bool) -> CheckFinding {
-    let awaited = ["NoLimit", "NoBoundary", "AccountNotFound", "RoleNotFound"];
-    let is_reason = is_awaiting && warning.code.is_some_and(|code| awaited.contains(&code));
-    CheckFinding {
-        level: if is_reason {
-            FindingLevel::Undecided
-        } else {
-            FindingLevel::Warning
-        },
-        reason: warning.code.unwrap_or("Warning"),
-        place: object.place(&warning.field),
-        field: warning.field.clone(),
-        limit: None,
-        message: warning.message.clone(),
     }
 }
 

@@ -6,6 +6,7 @@ mod report;
 mod suspends;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use std::path::PathBuf;
 

@@ -24,7 +24,7 @@ pub use self::{
     conditions::{StatusCondition, conditions, outdated, unmet},
     core::{CoreKind, CoreObject, DriftReason, WantedBeside, title},
     manifest::{ReadObject, ReadObjects},
-    over::take_ages,
+    over::take_over,
     page::{Unanswered, answer, each_page},
     place::{InputProblem, ProblemSort, WrittenPlace},
     world::world,

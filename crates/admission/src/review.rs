@@ -356,6 +356,17 @@ impl Verdict {
 }
 
 impl ObjectWarning {
+    /// The code of what a change takes away from grants that are there.
+    pub const WOULD_SUSPEND: &str = "WouldSuspend";
+    /// The code of an annotation that accepts what the change does not do.
+    pub const NOT_NEEDED: &str = "NotNeeded";
+
+    /// Whether it compares the object with what is there before the change: where the object is there already, it has nothing to say.
+    #[must_use]
+    pub fn is_about_the_change(&self) -> bool {
+        matches!(self.code, Some(Self::WOULD_SUSPEND | Self::NOT_NEEDED))
+    }
+
     pub(crate) fn new(
         code: Option<&'static str>,
         field: impl Into<String>,

@@ -46,10 +46,10 @@ fn braked(reviewed: &ReviewedObject<'_>, impact: &Impact) -> Verdict {
     let verdict = blast_radius::guard(reviewed, &what, impact, blast_radius::is_small(impact), verdict);
     match impact.shut_out {
         0 => verdict,
-        count => verdict.warn(format!(
+        count => verdict.warn_of(blast_radius::would_suspend(format!(
             "pods of {count} of them get no further sessions: a broker gives them whose identity is in neither issuer nor previousIssuers, or \
              another method or oidc is asked for"
-        )),
+        ))),
     }
 }
 

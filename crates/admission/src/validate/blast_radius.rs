@@ -3,7 +3,7 @@
 use super::object::ReviewedObject;
 use crate::{
     facts::{Impact, SUSPENDED_SHOWN, SuspendedGrant},
-    review::{Verdict, cut},
+    review::{ObjectWarning, Verdict, cut},
 };
 
 /// The annotation that says how many suspended grants are meant.
@@ -46,7 +46,7 @@ pub(super) fn guard(
     if count == 0 && impact.is_complete() {
         return match said {
             // It would accept a later change too.
-            Some(_) => verdict.warn(format!("annotation {ACCEPT_SUSPENDING} is not needed; remove it")),
+            Some(_) => verdict.warn_of(not_needed()),
             None => verdict,
         };
     }
@@ -70,12 +70,15 @@ pub(super) fn guard(
             .audit("suspends", counted);
     };
     let verdict = if impact.is_complete() {
-        verdict.warn(format!("suspends {count} of {} grants", impact.accepted))
+        verdict.warn_of(would_suspend(format!(
+            "suspends {count} of {} grants",
+            impact.accepted
+        )))
     } else {
-        verdict.warn(format!(
+        verdict.warn_of(would_suspend(format!(
             "suspends at least {count} grants; {} of the {} under it were looked at in the time there is",
             impact.looked_at, impact.concerned
-        ))
+        )))
     };
     named(reviewed, impact, verdict.audit("suspends", counted))
 }
@@ -83,12 +86,24 @@ pub(super) fn guard(
 /// `verdict` with the names of what would be suspended as warnings.
 fn named(reviewed: &ReviewedObject<'_>, impact: &Impact, verdict: Verdict) -> Verdict {
     if !reviewed.tells_names {
-        return verdict.warn(format!("suspends grants; {WHERE}"));
+        return verdict.warn_of(would_suspend(format!("suspends grants; {WHERE}")));
     }
     let shown = impact.suspended.iter().take(SUSPENDED_SHOWN);
     shown.fold(verdict, |verdict, grant| {
-        verdict.warn(format!("suspends {}", with_reason(grant)))
+        verdict.warn_of(would_suspend(format!("suspends {}", with_reason(grant))))
     })
+}
+
+/// A warning of what the change takes away from what is there.
+pub(super) fn would_suspend(message: String) -> ObjectWarning {
+    ObjectWarning::new(Some(ObjectWarning::WOULD_SUSPEND), "spec", message)
+}
+
+/// A warning of the annotation where the change takes nothing away.
+fn not_needed() -> ObjectWarning {
+    let field = format!("metadata.annotations.{ACCEPT_SUSPENDING}");
+    let message = format!("annotation {ACCEPT_SUSPENDING} is not needed; remove it");
+    ObjectWarning::new(Some(ObjectWarning::NOT_NEEDED), field, message)
 }
 
 /// A grant, and why it would be suspended.
