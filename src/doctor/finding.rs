@@ -48,6 +48,11 @@ impl DoctorFinding {
         )
     }
 
+    /// That something can't be told of what is not there. That it is missing is an error of another check.
+    pub fn absent(object: &str, message: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::of(FindingSeverity::Unknown, object, message, fix)
+    }
+
     pub fn of(
         severity: FindingSeverity,
         object: &str,

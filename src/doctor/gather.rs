@@ -113,12 +113,14 @@ impl Gathering {
         if let Some(namespace) = &self.namespace {
             return namespace.clone();
         }
-        let seen = get(&self.client, "ValidatingWebhookConfiguration", "", "deputy").await;
-        let found = seen.ok().flatten();
-        let service = found
-            .as_ref()
-            .and_then(|object| object.pointer("/webhooks/0/clientConfig/service/namespace"));
-        service.and_then(Value::as_str).unwrap_or("deputy").to_owned()
+        for kind in ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"] {
+            let seen = get(&self.client, kind, "", "deputy").await;
+            if let Some(namespace) = seen.ok().flatten().as_ref().and_then(of_service) {
+                return namespace;
+            }
+        }
+        // Where the documents install it.
+        "deputy".to_owned()
     }
 
     /// All objects of a kind.
@@ -212,6 +214,18 @@ impl Gathering {
     }
 }
 
+/// The namespace of the Service by which a configuration's webhooks are called: that of any, for one may be called by URL.
+fn of_service(configuration: &Value) -> Option<String> {
+    let webhooks = configuration.get("webhooks").and_then(Value::as_array)?;
+    let namespace = |webhook: &Value| {
+        webhook
+            .pointer("/clientConfig/service/namespace")
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    webhooks.iter().find_map(namespace)
+}
+
 /// What the API server's refusal says of Deputy's webhook. All that others say (another webhook, a policy, the schema, the API server
 /// itself) leaves open what Deputy's would have said.
 fn judged(error: &kube::Error) -> Sight<TrialAnswer> {
@@ -224,6 +238,8 @@ fn judged(error: &kube::Error) -> Sight<TrialAnswer> {
                 Ok(TrialAnswer::Refused)
             } else if message.starts_with(&failed) {
                 Ok(TrialAnswer::Failed(message.to_owned()))
+            } else if status.code == 404 && message.starts_with("namespaces ") {
+                Ok(TrialAnswer::NoNamespace)
             } else {
                 Err(message.to_owned())
             }
@@ -306,11 +322,29 @@ mod tests {
     }
 
     #[test]
+    fn the_namespace_is_that_of_any_webhook_with_a_service() {
+        let by_url = json!({"clientConfig": {"url": "https://127.0.0.1:9443/validate"}});
+        let by_service =
+            json!({"clientConfig": {"service": {"name": "deputy-webhook", "namespace": "deputy-system"}}});
+        for (webhooks, found) in [
+            (vec![&by_service], Some("deputy-system")),
+            (vec![&by_url, &by_service], Some("deputy-system")),
+            (vec![&by_url], None),
+            (vec![], None),
+        ] {
+            assert_eq!(of_service(&json!({ "webhooks": webhooks })).as_deref(), found);
+        }
+        assert_eq!(of_service(&json!({})), None);
+    }
+
+    #[test]
     fn only_what_deputys_own_webhook_says_is_of_it() {
         let denied = "admission webhook \"objects.deputy.dev\" denied the request: AWSRole a/b is refused";
         for code in [400, 403, 422] {
             assert_eq!(judged(&api_error(code, denied)), Ok(TrialAnswer::Refused));
         }
+        let gone = "namespaces \"deputy\" not found";
+        assert_eq!(judged(&api_error(404, gone)), Ok(TrialAnswer::NoNamespace));
         let down =
             "Internal error occurred: failed calling webhook \"objects.deputy.dev\": connection refused";
         let failed = Ok(TrialAnswer::Failed(down.to_owned()));

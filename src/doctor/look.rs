@@ -26,6 +26,14 @@ pub fn text<'v>(object: &'v Value, pointer: &str) -> &'v str {
         .unwrap_or_default()
 }
 
+/// What to do about a part of the release that is not where it is looked for.
+pub fn where_it_is(snapshot: &DoctorSnapshot) -> String {
+    format!(
+        "install the chart into namespace {}, or say by --namespace where it is",
+        snapshot.namespace
+    )
+}
+
 /// What `with` finds of an object that has to be there.
 pub fn of_object(
     snapshot: &DoctorSnapshot,

@@ -45,6 +45,8 @@ pub enum TrialAnswer {
     Refused,
     /// It would have been stored.
     Taken,
+    /// The namespace of the release is not there.
+    NoNamespace,
     /// The API server asked it, and got no answer.
     Failed(String),
 }

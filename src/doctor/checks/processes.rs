@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::doctor::{
     finding::{CheckOutcome, DoctorFinding, FindingSeverity},
-    look::{list, of_object, text},
+    look::{list, of_object, text, where_it_is},
     snapshot::{DoctorSnapshot, PROCESSES},
 };
 
@@ -17,10 +17,7 @@ pub fn check(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let mut found = Vec::new();
     for process in PROCESSES {
         let name = format!("deputy-{process}");
-        let fix = format!(
-            "install the chart into namespace {}, or say by --namespace where it is",
-            snapshot.namespace
-        );
+        let fix = where_it_is(snapshot);
         found.extend(of_object(snapshot, "Deployment", &name, &fix, |object| {
             of_deployment(process, object)
         }));
@@ -157,9 +154,10 @@ pub fn versions(snapshot: &DoctorSnapshot) -> CheckOutcome {
         match snapshot.object("Deployment", &name) {
             Err(why) => found.push(DoctorFinding::unknown(&format!("Deployment {name}"), why)),
             // That it is missing is said by another check; which version it is of can't be.
-            Ok(None) => found.push(DoctorFinding::unknown(
+            Ok(None) => found.push(DoctorFinding::absent(
                 &format!("Deployment {name}"),
-                "it is not there",
+                "it is not there, and so it has no version",
+                where_it_is(snapshot),
             )),
             Ok(Some(object)) => {
                 let image = container(object, process).map(|own| text(own, "/image"));
@@ -187,7 +185,13 @@ pub fn sidecars(snapshot: &DoctorSnapshot) -> CheckOutcome {
     let unknown = |why: &str| CheckOutcome::Looked(vec![DoctorFinding::unknown(object, why)]);
     let webhook = match snapshot.object("Deployment", "deputy-webhook") {
         Err(why) => return unknown(why),
-        Ok(None) => return unknown("there is no Deployment deputy-webhook, which says what pods get"),
+        Ok(None) => {
+            return CheckOutcome::Looked(vec![DoctorFinding::absent(
+                object,
+                "there is no Deployment deputy-webhook, which says what pods get",
+                where_it_is(snapshot),
+            )]);
+        }
         Ok(Some(webhook)) => webhook,
     };
     let env = container(webhook, "webhook").map_or(&[][..], |own| list(own, "/env"));

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::doctor::{
     finding::{CheckOutcome, DoctorFinding, UPGRADE},
-    look::{list, of_object, text},
+    look::{list, of_object, text, where_it_is},
     snapshot::{DoctorSnapshot, OBJECTS_WEBHOOK, Sight, TrialAnswer},
 };
 
@@ -120,6 +120,11 @@ pub fn trial(snapshot: &DoctorSnapshot) -> CheckOutcome {
             object,
             "its policy is none, and the API server would have stored it: no webhook was asked",
             "see the ValidatingWebhookConfiguration deputy, and what selects the namespace in it",
+        )],
+        Ok(TrialAnswer::NoNamespace) => vec![DoctorFinding::error(
+            &format!("Namespace {}", snapshot.namespace),
+            "it is not there, and so nothing can be applied in it",
+            where_it_is(snapshot),
         )],
         Ok(TrialAnswer::Failed(why)) => vec![DoctorFinding::error(
             object,

@@ -113,6 +113,9 @@ pub const FAULTS: &[Fault] = &[
             s.trial = Ok(TrialAnswer::Failed("connection refused".to_owned()));
         },
     ),
+    ("webhook-answers", CheckState::Error, "it is not there", |s| {
+        s.trial = Ok(TrialAnswer::NoNamespace);
+    }),
     (
         "webhook-answers",
         CheckState::Error,
