@@ -18,7 +18,7 @@ use serde_json::Value;
 use self::{former::Former, plan::RoleForm, roles::OldRoles};
 use crate::{
     accounts::AccountArguments,
-    exit::{CommandAnswer, CommandResult, Failure},
+    exit::{CommandAnswer, CommandResult, Failure, say},
     input::{named, once},
     proposal::print,
 };
@@ -28,7 +28,9 @@ Examples:
   kubectl get serviceaccounts -A -o yaml > accounts.yaml
   aws iam get-account-authorization-details > details.json
   deputy migrate irsa accounts.yaml -f account.yaml --roles details.json > deputy.yaml
-  deputy migrate kube2iam pods.yaml -f account.yaml --roles details.json --as new > deputy.yaml";
+  deputy migrate kube2iam pods.yaml -f account.yaml --roles details.json --as new > deputy.yaml
+
+Exit codes: 0 something is proposed, 1 nothing is, and why is said, 2 something can't be read, or the exports give no ServiceAccount a role.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLE)]
@@ -65,6 +67,10 @@ pub fn run(arguments: &MigrateArguments) -> CommandResult {
     }
     let proposal = plan::plan(grants, &roles, &account, arguments.form);
     print("deputy migrate", &proposal)?;
+    if proposal.objects.is_empty() {
+        say(&"nothing is proposed: none of what the exports give could be carried over");
+        return Ok(CommandAnswer::No);
+    }
     Ok(CommandAnswer::Yes)
 }
 

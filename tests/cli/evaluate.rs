@@ -378,3 +378,23 @@ fn files_are_evaluated_like_lines() {
          document 0 statement 0 does not allow: its actions do not match s3:PutObject\n"
     );
 }
+
+#[test]
+fn without_a_policy_nothing_is_evaluated() {
+    let asked = [
+        "policy",
+        "evaluate",
+        "--action",
+        "s3:GetObject",
+        "--resource",
+        "*",
+    ];
+    for more in [&[][..], &["--principal", BOB]] {
+        let Done { code, out, err } = deputy(&[&asked[..], more].concat(), "");
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(
+            err.contains("there is no policy to evaluate: name one by --identity"),
+            "{err}"
+        );
+    }
+}

@@ -146,6 +146,27 @@ fn exports_without_a_grant_are_refused() {
 }
 
 #[test]
+fn an_answer_that_proposes_nothing_is_a_no_and_says_why() {
+    let list = r#"{"associations": [{"clusterName": "c", "namespace": "payments", "serviceAccount": "app", "associationId": "a-1",
+        "associationArn": "arn:aws:eks:eu-west-1:123456789012:podidentityassociation/c/a-1"}]}"#;
+    let foreign = "kind: ServiceAccount\nmetadata:\n  name: a\n  namespace: b\n  annotations:\n    \
+                   eks.amazonaws.com/role-arn: arn:aws:iam::999999999999:role/r\n";
+    for (former, export) in [("pod-identity", list), ("irsa", foreign)] {
+        let done = deputy(&["migrate", former, "-", "-f", ACCOUNT], export);
+        assert_eq!(done.code, 1, "{former}: {}", done.err);
+        assert!(!done.out.contains("kind:"), "{}", done.out);
+        assert!(
+            done.err.ends_with(
+                "deputy: nothing is proposed: none of what the exports give could be carried over\n"
+            ),
+            "{}",
+            done.err
+        );
+        assert!(done.err.lines().count() > 1, "{}", done.err);
+    }
+}
+
+#[test]
 fn what_kiam_and_kube2iam_refuse_a_namespace_is_not_proposed() {
     for (former, key) in [("kiam", "permitted"), ("kube2iam", "allowed-roles")] {
         let done = migrate(former, "pods.yaml", &["details.json"], &[]);

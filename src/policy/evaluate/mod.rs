@@ -111,6 +111,11 @@ pub fn run(arguments: &EvaluateArguments) -> CommandResult {
         scps: each(&scps, PolicyKind::ServiceControl)?,
         rcps: each(&rcps, PolicyKind::ResourceControl)?,
     };
+    if policies.is_empty() {
+        return Err(Failure::input(
+            "there is no policy to evaluate: name one by --identity, --resource-policy, --boundary, --session, --scps or --rcps",
+        ));
+    }
     let answered = policies
         .answer(&request, &parties, arguments.explain)
         .map_err(Failure::input)?;

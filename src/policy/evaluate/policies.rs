@@ -13,6 +13,18 @@ pub(super) struct EvaluatedPolicies {
     pub(super) rcps: Vec<Vec<Document>>,
 }
 
+impl EvaluatedPolicies {
+    /// Whether there is no policy at all.
+    pub(super) fn is_empty(&self) -> bool {
+        let none = |levels: &[Vec<Document>]| levels.iter().all(Vec::is_empty);
+        let attached = [&self.identity, &self.boundaries, &self.session];
+        attached.iter().all(|policies| policies.is_empty())
+            && self.resource.is_none()
+            && none(&self.scps)
+            && none(&self.rcps)
+    }
+}
+
 /// Who asks, as given.
 #[derive(Debug, Default)]
 pub(super) struct Parties {
