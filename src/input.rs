@@ -91,13 +91,14 @@ pub fn read_up_to(path: &Path, most: u64) -> Result<String, Failure> {
 /// have none.
 ///
 /// # Errors
-/// As [`read`], without the path.
-pub fn manifests(path: &Path) -> Result<String, String> {
-    let mut bytes = bytes_up_to(path, MAX_FILE_BYTES)?;
+/// As [`read`], without the path, and with the line and column where it ends to be text.
+pub fn manifests(path: &Path) -> Result<String, (String, (usize, usize))> {
+    let mut bytes = bytes_up_to(path, MAX_FILE_BYTES).map_err(|fault| (fault, (1, 1)))?;
     if bytes.starts_with(BYTE_ORDER_MARK) {
         bytes.drain(..BYTE_ORDER_MARK.len());
     }
-    of_utf8(bytes)
+    let at = text::first_fault(&bytes);
+    of_utf8(bytes).map_err(|fault| (fault, at))
 }
 
 fn text_up_to(path: &Path, most: u64) -> Result<String, String> {

@@ -1,6 +1,7 @@
 //! Whether a manifest has the shape of its kind, said in the words of YAML and of the reference pages: an API server would
 //! have refused it, and what our types say of it is for programmers.
 
+use deputy_admission::nearest;
 use deputy_api::unknown::unknown_fields;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -45,7 +46,10 @@ pub fn misfits(definition: &CustomResourceDefinition, object: &Value) -> Vec<Mis
             let message = match object.pointer(&pointer) {
                 _ if path.ends_with(".<<") => MERGE.to_owned(),
                 Some(Value::Null) => "it is null; write a value, or leave the field out".to_owned(),
-                _ => format!("{kind} has no such field"),
+                _ => match meant(definition, &path) {
+                    Some(meant) => format!("{kind} has no such field; did you mean {meant}?"),
+                    None => format!("{kind} has no such field"),
+                },
             };
             let sort = Sort::Field;
             Misfit { path, message, sort }
@@ -64,6 +68,26 @@ pub fn misfits(definition: &CustomResourceDefinition, object: &Value) -> Vec<Mis
     }
     found.truncate(MAX_FOUND);
     found
+}
+
+/// The field that was probably meant by one that there is not: the nearest of those that could stand at its place.
+fn meant<'d>(definition: &'d CustomResourceDefinition, path: &str) -> Option<&'d str> {
+    let versions = definition.spec.versions.iter();
+    let mut schema = versions
+        .filter_map(|v| v.schema.as_ref()?.open_api_v3_schema.as_ref())
+        .next()?;
+    let (above, field) = path.rsplit_once('.').unwrap_or(("", path));
+    for part in above.split('.').filter(|part| !part.is_empty()) {
+        let mut indexes = part.split('[');
+        schema = schema.properties.as_ref()?.get(indexes.next()?)?;
+        for _ in indexes {
+            let Some(JSONSchemaPropsOrArray::Schema(items)) = &schema.items else {
+                return None;
+            };
+            schema = items;
+        }
+    }
+    nearest(field, schema.properties.as_ref()?.keys().map(String::as_str))
 }
 
 fn missing(path: String) -> Misfit {

@@ -60,6 +60,20 @@ pub fn position(text: &str, at: usize) -> Option<(usize, usize)> {
     Some((line, column))
 }
 
+/// Where the first byte stands that is no text: line and column, both from 1.
+pub fn first_fault(bytes: &[u8]) -> (usize, usize) {
+    match decode(bytes) {
+        Err(TextError::Byte { offset, .. }) => {
+            let before = bytes.get(..offset).unwrap_or_default();
+            std::str::from_utf8(before)
+                .ok()
+                .and_then(|text| position(text, offset))
+                .unwrap_or((1, 1))
+        }
+        _ => (1, 1),
+    }
+}
+
 /// Characters that steer a terminal, or turn the direction of text, are not written to one.
 pub fn steers(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')

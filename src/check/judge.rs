@@ -58,6 +58,10 @@ pub fn judge(
         }
         objects.push(judged);
     }
+    // From the top of the file to its end, as somebody reads it.
+    for object in &mut objects {
+        object.findings.sort_by(|a, b| a.place.cmp(&b.place));
+    }
     objects.sort_by(|a, b| a.place.cmp(&b.place));
     CheckAnswer {
         objects,
@@ -71,7 +75,7 @@ fn problems(found: &[InputProblem]) -> Vec<CheckedObject> {
         a.object.is_some() && a.object == b.object && a.place.file == b.place.file
     };
     let of_object = |problems: &[InputProblem]| {
-        let first = problems.first()?;
+        let first = problems.iter().min_by(|a, b| a.place.cmp(&b.place))?;
         let is_unreadable = problems.iter().any(|p| p.sort == ProblemSort::Unreadable);
         let object = first.object.clone();
         Some(CheckedObject {

@@ -17,14 +17,17 @@ use crate::{
 /// Bytes that are looked through at a time.
 const CHUNK: usize = 64 * 1024;
 
+/// Where a file is said to be wrong as a whole.
+const BEGINNING: (usize, usize) = (1, 1);
+
 /// What a file has.
 #[derive(Debug)]
 pub enum FileContent {
     Text(String),
     /// It lies in a folder and has nothing of Deputy's: no regular file, or no text and without the name of Deputy's API group.
     Other,
-    /// Why it can't be read.
-    Unreadable(String),
+    /// Why it can't be read, and the line and column from which on.
+    Unreadable(String, (usize, usize)),
 }
 
 /// Reads a file. One that lies in a folder is read where it is a regular one: another would keep the reader waiting.
@@ -34,17 +37,17 @@ pub enum FileContent {
 pub fn content(file: &NamedFile) -> Result<FileContent, Failure> {
     let path = file.path.as_path();
     if let Some(fault) = &file.fault {
-        return Ok(FileContent::Unreadable(fault.clone()));
+        return Ok(FileContent::Unreadable(fault.clone(), BEGINNING));
     }
     if !file.is_named {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => {}
             Ok(_) => return Ok(FileContent::Other),
             // A link to nothing, too: a limit may have been there.
-            Err(error) => return Ok(FileContent::Unreadable(error.to_string())),
+            Err(error) => return Ok(FileContent::Unreadable(error.to_string(), BEGINNING)),
         }
     }
-    let fault = match input::manifests(path) {
+    let (fault, at) = match input::manifests(path) {
         Ok(text) => return Ok(FileContent::Text(text)),
         Err(fault) => fault,
     };
@@ -55,7 +58,7 @@ pub fn content(file: &NamedFile) -> Result<FileContent, Failure> {
     if !file.is_named && !names_deputy(path).unwrap_or(true) {
         return Ok(FileContent::Other);
     }
-    Ok(FileContent::Unreadable(fault))
+    Ok(FileContent::Unreadable(fault, at))
 }
 
 /// Whether the name of Deputy's API group is in a file, in UTF-8 or in UTF-16.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf, rc::Rc};
 
-use deputy_admission::DeputyKind;
+use deputy_admission::{DeputyKind, nearest};
 use deputy_api::{GROUP, VERSION};
 use serde_json::Value;
 
@@ -99,13 +99,13 @@ impl ReadObjects {
         match content(file)? {
             FileContent::Text(text) => self.text(&name, text, file.is_named, namespace),
             FileContent::Other => self.passed_over += 1,
-            FileContent::Unreadable(message) => self.problems.push(InputProblem {
+            FileContent::Unreadable(message, (line, column)) => self.problems.push(InputProblem {
                 sort: ProblemSort::Unreadable,
                 object: None,
                 place: WrittenPlace {
                     file: name.into(),
-                    line: 1,
-                    column: 1,
+                    line,
+                    column,
                 },
                 field: String::new(),
                 message,
@@ -167,8 +167,8 @@ impl ReadObjects {
             self.passed_over += 1;
             return;
         };
-        let problem = |field: &str, message: String| InputProblem {
-            sort: ProblemSort::NotTaken,
+        let problem = |sort, field: &str, message: String| InputProblem {
+            sort,
             object: None,
             place: file.place(node.find(field).span.start),
             field: field.to_owned(),
@@ -176,7 +176,8 @@ impl ReadObjects {
         };
         if ours != VERSION {
             let message = format!("there is no {GROUP}/{ours}; write {GROUP}/{VERSION}");
-            return self.problems.push(problem("apiVersion", message));
+            let sort = spelled(ours.eq_ignore_ascii_case(VERSION));
+            return self.problems.push(problem(sort, "apiVersion", message));
         }
         let Some(kind) = DeputyKind::of_name(&kind) else {
             // Deputy writes those, for namespaces to read.
@@ -184,8 +185,12 @@ impl ReadObjects {
                 self.passed_over += 1;
                 return;
             }
-            let message = format!("{GROUP}/{VERSION} has no kind {kind:?}");
-            return self.problems.push(problem("kind", message));
+            let names = DeputyKind::ALL.map(DeputyKind::name);
+            let meant =
+                nearest(&kind, names).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+            let message = format!("{GROUP}/{VERSION} has no kind {kind:?}{meant}");
+            let sort = spelled(names.iter().any(|name| name.eq_ignore_ascii_case(&kind)));
+            return self.problems.push(problem(sort, "kind", message));
         };
         match object(kind, node, file, namespace) {
             Ok(object) => self.objects.push(object),
@@ -244,6 +249,14 @@ impl ReadObjects {
             }
         }
         self.objects = kept;
+    }
+}
+
+/// What is wrong with a version or kind that there is not: in another spelling it is one that can't be read, else one that nobody has.
+fn spelled(is_spelling: bool) -> ProblemSort {
+    match is_spelling {
+        true => ProblemSort::Unreadable,
+        false => ProblemSort::NotTaken,
     }
 }
 

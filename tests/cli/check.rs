@@ -151,7 +151,7 @@ fn what_kubectl_would_not_take_is_found_with_its_place() {
             "kind: AWSRole",
             "kind: AWSRoles",
             1,
-            "-:2:7: error[Structure]: -: kind: deputy.dev/v1alpha1 has no kind \"AWSRoles\"",
+            "-:2:7: error[Structure]: -: kind: deputy.dev/v1alpha1 has no kind \"AWSRoles\"; did you mean AWSRole?",
         ),
         (
             "v1alpha1",
@@ -163,7 +163,19 @@ fn what_kubectl_would_not_take_is_found_with_its_place() {
             "accountRef",
             "acountRef",
             1,
-            "spec.acountRef: AWSRole has no such field",
+            "spec.acountRef: AWSRole has no such field; did you mean accountRef?",
+        ),
+        (
+            "document:",
+            "documents:",
+            1,
+            "spec.policies[0].documents: AWSRole has no such field; did you mean document?",
+        ),
+        (
+            "accountRef:",
+            "unheardOf:",
+            1,
+            "spec.unheardOf: AWSRole has no such field\n",
         ),
         (
             "- name: objects",

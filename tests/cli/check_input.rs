@@ -141,6 +141,16 @@ fn what_may_be_an_object_of_deputys_is_never_passed_over() {
             "apiVersion: there is no deputy.dev; write deputy.dev/v1alpha1",
         ),
         (
+            "deputy.dev/v1alpha1",
+            "deputy.dev/V1alpha1",
+            "-:1:13: error[Unreadable]: -: apiVersion: there is no deputy.dev/V1alpha1; write deputy.dev/v1alpha1",
+        ),
+        (
+            "kind: AWSRole\n",
+            "kind: AwsRole\n",
+            "-:2:7: error[Unreadable]: -: kind: deputy.dev/v1alpha1 has no kind \"AwsRole\"; did you mean AWSRole?",
+        ),
+        (
             "kind:",
             "apiVersion: v1\nkind:",
             "-:2:1: error[Unreadable]: -: apiVersion: the key is there more than once",
@@ -164,6 +174,35 @@ fn what_may_be_an_object_of_deputys_is_never_passed_over() {
         out.contains("-:4:1: error[Unreadable]: -: items: the key is there more than once"),
         "{out}"
     );
+}
+
+#[test]
+fn what_is_said_of_an_object_is_in_the_order_of_its_lines() {
+    let text = ROLE
+        .replace("name: reader", "name: reader, labels: {bad key!: x}")
+        .replace("spec:", "spec:\n  zzz: 1")
+        .replace("accountRef", "acountRef");
+    let Done { out, .. } = deputy(&["check", "-", "-o", "json"], &text);
+    let answer: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let findings = answer["objects"][0]["findings"].as_array().unwrap();
+    let lines: Vec<u64> = findings.iter().map(|one| one["line"].as_u64().unwrap()).collect();
+    assert!(lines.len() > 2 && lines.is_sorted(), "{out}");
+    assert_eq!(answer["objects"][0]["line"], lines[0], "{out}");
+}
+
+#[test]
+fn bytes_that_are_no_text_have_their_place() {
+    let place = |bytes: &[u8]| {
+        let file = File::new("check-bytes.yaml", "");
+        std::fs::write(file.path(), bytes).unwrap();
+        let Done { code, out, .. } = check(&[file.path()]);
+        assert_eq!(code, 2, "{out}");
+        let rest = out.strip_prefix(file.path()).unwrap().to_owned();
+        rest.split(" error").next().unwrap().to_owned()
+    };
+    assert_eq!(place(b"# deputy.dev\n# \xC3\xA4\xFF\n"), ":2:4:");
+    assert_eq!(place(b"\xEF\xBB\xBFa: \xFF"), ":1:4:");
+    assert_eq!(place(b"\xFF"), ":1:1:");
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod kind;
 mod live;
 mod metrics;
 mod mutate;
+mod nearest;
 mod process;
 mod review;
 mod server;
@@ -38,6 +39,7 @@ mod validate;
 
 pub use body::MAX_BODY;
 pub use kind::DeputyKind;
+pub use nearest::nearest;
 pub use process::{Error, WebhookConfig, run};
 pub use review::ObjectWarning;
 pub use unasked::{ObjectAnswer, ObjectOutcome, PodAnswer, UnaskedPod, answer, pod_answer};
