@@ -10,6 +10,7 @@ mod blast_radius;
 mod cluster_role;
 mod dropped_null;
 mod federated;
+mod keys;
 mod limit;
 mod lints;
 mod listed;
@@ -71,7 +72,12 @@ pub(crate) fn review(facts: &Facts, request: &ReviewRequest<&RawValue>) -> Resul
         tells_names: old.as_ref().is_some_and(|old| is_as_stored(kind, old, facts)),
     };
     let name = object.pointer("/metadata/name").and_then(Value::as_str);
-    Ok(decide(&reviewed, facts).about(kind.name(), name.unwrap_or_default()))
+    let verdict = decide(&reviewed, facts);
+    let verdict = match reviewed.operation {
+        Operation::Delete => verdict,
+        _ => keys::warn(&reviewed, verdict),
+    };
+    Ok(verdict.about(kind.name(), name.unwrap_or_default()))
 }
 
 /// Whether an object has the uid of the stored one of its name.
@@ -164,7 +170,15 @@ pub(crate) fn unasked(kind: DeputyKind, object: &Value, old: Option<&Value>, fac
         // Whoever asks holds the objects.
         tells_names: true,
     };
-    judge(&reviewed, facts)
+    let verdict = judge(&reviewed, facts);
+    // Also of one that is stored like this: whoever asks looks at all of it.
+    keys::warn(
+        &ReviewedObject {
+            old: None,
+            ..reviewed
+        },
+        verdict,
+    )
 }
 
 /// The verdict on an object that is made or changed, by its kind.

@@ -7,6 +7,7 @@ mod crafted;
 mod dropped_nulls;
 mod dry_runs;
 mod federated;
+mod keys;
 mod limits;
 mod lints;
 mod named;
