@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use deputy_policy::{Document, PolicyKind};
+use deputy_policy::{Document, Lint, PolicyKind};
 
 use crate::{
     exit::Failure,
@@ -14,6 +14,7 @@ use crate::{
         namespaces::InNamespaces,
         report::{place, refused},
         source::{File, Policy},
+        types::PolicyType,
     },
 };
 
@@ -84,9 +85,10 @@ impl DiffSide {
         let alone = groups.into_iter().filter(|group| group.of.is_none());
         let mut policies = Vec::new();
         for policy in alone.flat_map(|group| group.policies) {
-            let document = policy
-                .parse(kind)
-                .map_err(|found| refused(&found, &file.source()))?;
+            let document = policy.parse(kind).map_err(|mut found| {
+                hint(&policy, kind, &mut found);
+                refused(&found, &file.source())
+            })?;
             policies.push((policy, document));
         }
         self.passed_over = self.passed_over.saturating_sub(policies.len());
@@ -99,6 +101,20 @@ impl DiffSide {
     /// Whether there is nothing that could be compared.
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty() && self.policies.is_empty()
+    }
+}
+
+/// Says which sort a policy is of that is none of `kind`, where it is one of another: what is compared is said by `--type` alone.
+fn hint(policy: &Policy, kind: PolicyKind, found: &mut [Lint]) {
+    let others = [PolicyKind::Trust, PolicyKind::Resource].into_iter();
+    let fits = others
+        .filter(|other| *other != kind)
+        .find(|other| policy.parse(*other).is_ok());
+    if let (Some(fits), Some(first)) = (fits, found.first_mut()) {
+        let (of, word) = (PolicyType::word(kind), PolicyType::word(fits));
+        first.message.push_str(&format!(
+            "; it is read as one of --type {of}: with --type {word} it can be compared"
+        ));
     }
 }
 

@@ -24,7 +24,7 @@ use self::{
 };
 use crate::{
     asked::grants,
-    exit::{CommandAnswer, CommandResult, Failure},
+    exit::{CommandAnswer, CommandResult, Failure, say},
     input::{named, once},
     objects::{AskedWorld, BesideFiles, WantedBeside},
     output::Output,
@@ -77,6 +77,7 @@ pub fn run(arguments: &ReportArguments) -> CommandResult {
     if is_live {
         sources.push("a cluster".to_owned());
     }
+    let nothing = world.objects.is_empty().then(|| sources.join(", "));
     let report = report(&world, sources, is_live, Timestamp::now()).map_err(Failure::process)?;
     let mut out = Output::new();
     match arguments.format {
@@ -84,6 +85,11 @@ pub fn run(arguments: &ReportArguments) -> CommandResult {
         ReportFormat::Json => out.line(serde_json::to_string_pretty(&report).map_err(Failure::error)?)?,
     }
     out.flush()?;
+    if let Some(sources) = nothing {
+        say(&format!(
+            "the report is empty: no object of Deputy's is in {sources}"
+        ));
+    }
     Ok(CommandAnswer::Yes)
 }
 

@@ -15,6 +15,26 @@ fn diff(arguments: &[&str]) -> Done {
 }
 
 #[test]
+fn a_policy_of_another_sort_is_told_with_the_flag_that_compares_it() {
+    let trust = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": "sts:AssumeRole"}]}"#;
+    let bucket = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+        "Action": "s3:GetObject", "Resource": "arn:aws:s3:::productionapp/*"}]}"#;
+    for (text, word) in [(trust, "trust"), (bucket, "resource")] {
+        let file = File::new("diff-sort.json", text);
+        let Done { code, err, .. } = diff(&[file.path(), file.path()]);
+        assert_eq!(code, 2, "{err}");
+        let hint = format!("it is read as one of --type identity: with --type {word} it can be compared");
+        assert!(err.contains(&hint), "{err}");
+        let Done { code, err, .. } = diff(&[file.path(), file.path(), "--type", word]);
+        assert_eq!((code, err.as_str()), (0, ""));
+    }
+    let broken = File::new("diff-broken.json", r#"{"Version": "2012-10-17", "Statement": 3}"#);
+    let Done { err, .. } = diff(&[broken.path(), broken.path()]);
+    assert!(!err.contains("--type"), "{err}");
+}
+
+#[test]
 fn what_is_the_same_differs_in_nothing() {
     for path in [PLATFORM, APPLICATION, "examples"] {
         let Done { code, out, err } = diff(&[path, path]);

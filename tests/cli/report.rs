@@ -39,6 +39,17 @@ fn the_report_of_an_estate_with_faults_is_as_it_was() {
 }
 
 #[test]
+fn an_empty_report_says_that_it_is() {
+    let folder = crate::run::Folder::new("report-nothing");
+    for (argument, name) in [("-", "-"), (folder.path(), folder.path())] {
+        let Done { code, out, err } = deputy(&["report", argument], "");
+        let said = format!("deputy: the report is empty: no object of Deputy's is in {name}\n");
+        assert_eq!((code, err), (0, said));
+        assert!(out.starts_with("<!"), "{out}");
+    }
+}
+
+#[test]
 fn a_pod_of_a_template_is_explained_to_its_permissions() {
     let asked = ["explain", "pod", "payments/uploader", "-f", EXAMPLE];
     let Done { code, out, err } = deputy(&[&asked[..], &["--cluster-name", "production-1"]].concat(), "");
