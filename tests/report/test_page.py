@@ -150,6 +150,44 @@ def test_the_page_has_no_horizontal_scroll(browser: Browser, example: Path, widt
     assert widest == []
 
 
+@pytest.mark.parametrize("width", [1366, 1024])
+def test_no_part_of_a_field_is_cut_in_two(browser: Browser, tmp_path: Path, width: int) -> None:
+    page = tmp_path / "report.html"
+    page.write_text(report("examples/productionapp", "examples/refused/another-bucket.yaml"))
+    browser.open(page, width)
+    cut = browser.ask(
+        """(() => {
+          const found = { cut: [], all: 0 };
+          const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+          for (let n = walker.nextNode(); n; n = walker.nextNode())
+            for (const m of n.data.matchAll(/Statement\\[\\d+\\]/g)) {
+              const range = document.createRange();
+              range.setStart(n, m.index); range.setEnd(n, m.index + m[0].length);
+              if (!range.getClientRects().length) continue;
+              found.all += 1;
+              if (range.getClientRects().length > 1) found.cut.push(n.data);
+            }
+          return found;
+        })()"""
+    )
+    assert cut["all"] > 0 and cut["cut"] == [], cut
+
+
+def test_a_picture_that_is_wider_than_the_page_scrolls_in_its_own_box(browser: Browser, example: Path) -> None:
+    browser.open(example, 390)
+    boxes = browser.ask(
+        """Array.from(document.querySelectorAll('details.ns[open] svg.map')).map((svg) => {
+          const box = svg.closest('.scroll');
+          box.scrollLeft = 1e6;
+          const [picture, seen] = [svg.getBoundingClientRect(), box.getBoundingClientRect()];
+          return { overflow: getComputedStyle(box).overflowX, end: Math.abs(picture.right - seen.right) < 2, hidden: box.scrollLeft > 0,
+                   within: seen.right <= innerWidth, focus: box.tabIndex === 0 };
+        })"""
+    )
+    assert boxes
+    assert all(box == {"overflow": "auto", "end": True, "hidden": True, "within": True, "focus": True} for box in boxes), boxes
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_text_has_contrast(browser: Browser, example: Path, dark: bool) -> None:
     """4.5:1 at least, as WCAG AA asks of text."""

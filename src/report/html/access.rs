@@ -167,7 +167,7 @@ fn within(limits: &[String], page: &mut Markup) {
 fn why(outcome: GrantOutcome, decision: &str, page: &mut Markup) {
     page.raw("nothing");
     if outcome != GrantOutcome::Accepted {
-        page.raw("<small>").text(decision).raw("</small>");
+        page.raw("<small>").path(decision).raw("</small>");
     }
 }
 
@@ -196,7 +196,7 @@ fn statements(namespace: &str, all: &[&ReportedStatement], page: &mut Markup) {
             .raw("</td><td class=\"code\" data-l=\"May\">")
             .text(&format!("{} on {}", one.actions, one.resources));
         if one.outcome != GrantOutcome::Accepted {
-            page.raw("<small>").text(&one.decision).raw("</small>");
+            page.raw("<small>").path(&one.decision).raw("</small>");
         }
         state(one.outcome, page);
         page.raw("</td></tr>\n");

@@ -35,6 +35,16 @@ impl Markup {
         self
     }
 
+    /// Text with paths of fields and names of files, whose lines end between the parts of one: `Statement[0]` is never cut in two.
+    pub fn path(&mut self, text: &str) -> &mut Self {
+        let mut parts = text.split_inclusive(['.', '/']);
+        self.text(parts.next().unwrap_or_default());
+        for part in parts {
+            self.raw("<wbr>").text(part);
+        }
+        self
+    }
+
     /// What is written as text.
     pub fn shown(&mut self, what: impl Display) -> &mut Self {
         self.text(&what.to_string())

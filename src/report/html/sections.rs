@@ -116,7 +116,7 @@ fn row(finding: &AccessFinding, namespaces: &str, page: &mut Markup) {
         .text(&finding.object);
     let field = Some(&finding.field).filter(|field| !field.is_empty());
     for part in field.into_iter().chain(&finding.place) {
-        page.raw("<small class=\"code\">").text(part).raw("</small>");
+        page.raw("<small class=\"code\">").path(part).raw("</small>");
     }
     if !finding.also.is_empty() {
         page.raw("<details class=\"more\"><summary>and ")
@@ -128,7 +128,7 @@ fn row(finding: &AccessFinding, namespaces: &str, page: &mut Markup) {
         page.raw("</ul></details>");
     }
     page.raw("</th><td data-l=\"What\">")
-        .text(&finding.message)
+        .path(&finding.message)
         .raw("</td><td class=\"a\" data-l=\"What to do\">")
         .text(&finding.advice)
         .raw("</td></tr>\n");

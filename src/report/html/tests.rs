@@ -141,6 +141,8 @@ fn skeleton(html: &str) -> Vec<String> {
             let names: Vec<String> = names.map(|n| n[1].to_owned()).collect();
             format!("{} {}", &found[1], names.join(" "))
         })
+        // Where a line may end is where a text has a dot or a slash.
+        .filter(|element| element != "wbr ")
         .collect()
 }
 
