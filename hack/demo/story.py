@@ -189,7 +189,8 @@ class Story:
         """Applies objects, namespaces first, and remembers them for the end."""
         ordered = sorted(manifests, key=lambda m: m["kind"] != "Namespace")
         self.remember(ordered)
-        self.cluster.apply(ordered)
+        # As a person does, so that `kubectl apply` of an example goes on from it where the demo is left running.
+        self.cluster.apply(ordered, server_side=False)
 
     def remember(self, manifests: Iterable[dict]) -> None:
         """Objects that the end has to delete."""
