@@ -1,20 +1,22 @@
 //! The macro that makes a type of text with a rule.
+//!
+//! The copies of one value share its text: names are the keys of most tables, and hardly any is ever changed.
 
 macro_rules! string_type {
     ($(#[$doc:meta])* $name:ident, $what:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub struct $name(std::sync::Arc<str>);
 
         impl $name {
-            /// Checks `text` and takes it.
+            /// Checks `text` and copies it.
             ///
             /// # Errors
             /// When `text` does not follow the rule of this type.
-            pub fn new(text: impl Into<String>) -> Result<Self, $crate::names::NameError> {
-                let text = text.into();
+            pub fn new(text: impl AsRef<str>) -> Result<Self, $crate::names::NameError> {
+                let text = text.as_ref();
                 let check: fn(&str) -> bool = $check;
-                if check(&text) { Ok(Self(text)) } else { Err($crate::names::NameError::new($what, &text, $rule)) }
+                if check(text) { Ok(Self(text.into())) } else { Err($crate::names::NameError::new($what, text, $rule)) }
             }
             /// The text itself.
             #[must_use]
@@ -23,7 +25,7 @@ macro_rules! string_type {
         impl $crate::names::FromValidParts for $name {
             fn from_valid_parts(text: String) -> Self {
                 debug_assert!(Self::new(text.as_str()).is_ok(), "{}: {text}", $what);
-                Self(text)
+                Self(text.into())
             }
         }
         impl std::fmt::Display for $name {
