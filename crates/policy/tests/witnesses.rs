@@ -372,3 +372,40 @@ fn what_cannot_be_decided_names_the_keys_in_question() {
         "{reason}"
     );
 }
+
+#[test]
+fn beside_the_usual_region_and_account_another_one_is_shown() {
+    let of = |action: &str, resource: &str| {
+        policy(json!([{"Effect": "Allow", "Action": action, "Resource": resource}]))
+    };
+    for (action, wish, ceiling, shown) in [
+        (
+            "dynamodb:GetItem",
+            "*",
+            "arn:aws:dynamodb:us-east-1:123456789012:table/*",
+            ":table/",
+        ),
+        (
+            "ec2:RevokeSecurityGroupIngress",
+            "*",
+            "arn:aws:ec2:us-east-1:123456789012:security-group/*",
+            ":security-group/",
+        ),
+        (
+            "ec2:RevokeSecurityGroupIngress",
+            "arn:aws:ec2:*:*:*",
+            "arn:aws:ec2:us-east-1:123456789012:security-group/*",
+            ":security-group/",
+        ),
+        (
+            "sqs:SendMessage",
+            "arn:aws:sqs:*:*:*",
+            "arn:aws:sqs:us-east-1:123456789012:*",
+            "arn:aws:sqs:",
+        ),
+        ("sqs:SendMessage", "*", "arn:aws:sqs:*:*:*", "arn:aws-cn:sqs:"),
+    ] {
+        let witness = exceeds(&of(action, wish), &of(action, ceiling));
+        assert!(witness.resource.contains(shown), "{action} on {wish}: {witness}");
+    }
+}

@@ -89,10 +89,10 @@ fn part_of(i: usize, part: &Pattern, usual: &str, context: &Context) -> Option<S
     part.instance(context, &"1".repeat(digits), '1')
 }
 
-/// An ARN that may match both patterns; only a guess, as [`crate::pattern::glob::Pattern::overlap`] is.
-pub(super) fn overlap(a: &ArnPattern, b: &ArnPattern, context: &Context) -> Option<String> {
+/// An ARN that may match both patterns, with `usual` for what both leave open; only a guess, as [`crate::pattern::glob::Pattern::overlap`] is.
+pub(super) fn overlap(a: &ArnPattern, b: &ArnPattern, usual: [&str; 5], context: &Context) -> Option<String> {
     let mut text = String::new();
-    for ((x, y), usual) in a.head.iter().zip(&b.head).zip(HEAD) {
+    for ((x, y), usual) in a.head.iter().zip(&b.head).zip(usual) {
         text.push_str(&x.overlap(y, context)?.instance(context, usual, 'a')?);
         text.push(':');
     }

@@ -122,7 +122,7 @@ impl Probe<'_> {
         match mine.and_then(ResourcePattern::arn) {
             Some(arn) => {
                 for pattern in denied.iter().filter_map(ResourcePattern::arn).take(4) {
-                    texts.extend(overlap(arn, pattern, context));
+                    texts.extend(overlap(arn, pattern, HEAD, context));
                 }
                 for run in ["a", "", "any/thing", "zz:z"] {
                     texts.extend(instance(arn, context, HEAD, run));
@@ -151,7 +151,7 @@ impl Probe<'_> {
             .flat_map(|r| &r.items);
         for other in others.filter_map(ResourcePattern::arn).take(16) {
             texts.extend(match mine.and_then(ResourcePattern::arn) {
-                Some(arn) => overlap(arn, other, context),
+                Some(arn) => overlap(arn, other, HEAD, context),
                 None => instance(other, context, HEAD, "a"),
             });
         }

@@ -3,7 +3,7 @@
 //! Only names: whatever is put in is confirmed by the evaluator like every other request.
 
 use super::{
-    arns::{self, HEAD, overlap},
+    arns::{self, HEAD, OTHER_HEADS, overlap},
     confirm::Probe,
     found::ExceedingRequest,
     names::{ACTIONS, ANY},
@@ -206,18 +206,22 @@ impl Probe<'_> {
             texts.push(request.resource.clone());
         }
         let denied = self.deny(question).and_then(|deny| deny.resources.as_ref());
-        for pattern in elements_from(elements, question.resource).chain(denied.into_iter().flat_map(positive))
-        {
-            for shape in &forms {
-                let text = match pattern.arn() {
-                    None => Some(instance(shape)),
-                    Some(arn) => within(shape, arn, &request.context, work),
-                };
-                texts.extend(text);
+        // Where a ceiling allows the usual region and account, a resource of another one exceeds.
+        for head in std::iter::once(HEAD).chain(OTHER_HEADS) {
+            for pattern in
+                elements_from(elements, question.resource).chain(denied.into_iter().flat_map(positive))
+            {
+                for shape in &forms {
+                    let text = match pattern.arn() {
+                        None => Some(instance(shape, head)),
+                        Some(arn) => within(shape, arn, head, &request.context, work),
+                    };
+                    texts.extend(text);
+                }
             }
-        }
-        if elements.negated {
-            texts.extend(forms.into_iter().map(instance));
+            if elements.negated {
+                texts.extend(forms.iter().map(|shape| instance(shape, head)));
+            }
         }
         texts
     }
@@ -240,21 +244,27 @@ fn positive(elements: &Elements<ResourcePattern>) -> impl Iterator<Item = &Resou
         .take(MAX_RESOURCES)
 }
 
-fn instance(shape: &Shape) -> String {
-    let [_, partition, _, region, account] = HEAD;
+fn instance(shape: &Shape, head: [&str; 5]) -> String {
+    let [_, partition, _, region, account] = head;
     shape.instance(partition, region, account, ANY)
 }
 
-/// An ARN of the shape that a pattern matches.
-fn within(shape: &Shape, pattern: &ArnPattern, context: &Context, work: &mut Work) -> Option<String> {
+/// An ARN of the shape that a pattern matches, with the parts of `head` where both leave them open.
+fn within(
+    shape: &Shape,
+    pattern: &ArnPattern,
+    head: [&str; 5],
+    context: &Context,
+    work: &mut Work,
+) -> Option<String> {
     if !shape.may_meet(pattern, work) {
         return None;
     }
-    let simple = arns::instance(pattern, context, HEAD, "a")?;
+    let simple = arns::instance(pattern, context, head, "a")?;
     if shape.matches(&simple, work) {
         return Some(simple);
     }
     let of_shape = ResourcePattern::parse(&shape.pattern(), Version::V2008).ok()?;
-    let text = overlap(pattern, of_shape.arn()?, context)?;
+    let text = overlap(pattern, of_shape.arn()?, head, context)?;
     shape.matches(&text, work).then_some(text)
 }
