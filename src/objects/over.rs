@@ -21,7 +21,8 @@ pub fn take_over(files: &mut [ReadObject], stored: &[ReadObject]) {
     let stored: HashMap<_, _> = stored.iter().map(|object| (object.id(), object)).collect();
     for file in files {
         let there = stored.get(&file.id()).map(|stored| &stored.value);
-        let kept = ["creationTimestamp", "uid"].map(|key| (key, there.and_then(|value| value["metadata"].get(key))));
+        let kept =
+            ["creationTimestamp", "uid"].map(|key| (key, there.and_then(|value| value["metadata"].get(key))));
         let Some(metadata) = file.value.get_mut("metadata").and_then(Value::as_object_mut) else {
             continue;
         };

@@ -47,7 +47,7 @@ pub use evaluate::{
     AccessDecision, CallEvaluation, Evaluation, EvaluationReason, Explanation, Layer, Layers, Request, Rule,
     Situation, SituationError, evaluate, evaluate_trust, explain_layers, explain_trust,
 };
-pub use impossible::impossible;
+pub use impossible::{impossible, impossible_anywhere};
 pub use lint::{
     Escalation, EscalationKind, Lint, TAGS_OF_DEPUTY, TAGS_WITHIN_NAMESPACE, TagVariable, escalation, lint,
     tag_variables, unless_meant,

@@ -75,7 +75,7 @@ pub(super) fn decide(
             let granted = Granted {
                 policies: &[session::granted(document)],
                 role: is_known.then_some(of_role.as_slice()),
-                is_held: true,
+                held_in: account.map(|account| &account.partition),
                 known: KnownTags::of(input.cluster, &role.id),
             };
             limits.contain(&granted, &mut findings);
@@ -93,7 +93,9 @@ pub(super) fn decide(
         (RoleSource::Existing(_), Some(document)) => {
             session::policy_within(input, &role.id.namespace, document, &limits, &mut findings);
         }
-        (RoleSource::Existing(_), None) => existing::boundary_within(input, role, &limits, &mut findings),
+        (RoleSource::Existing(_), None) => {
+            existing::boundary_within(input, role, account, &limits, &mut findings)
+        }
     }
     findings.decision(limits.accepted())
 }

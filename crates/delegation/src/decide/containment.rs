@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use deputy_policy::{
     Candidate, Containment, Document, Effect, UnknownKind, UnknownReason, contains, impossible,
+    impossible_anywhere,
 };
 
-use crate::{decision::Reason, model::Limit};
+use crate::{decision::Reason, model::Limit, names::Partition};
 
 use super::{
     excess::{Comparison, Excess},
@@ -47,8 +48,8 @@ pub(super) struct Granted<'a> {
     pub(super) policies: &'a [GrantedPolicy<'a>],
     /// The role, when `policies` are a session's.
     pub(super) role: Option<&'a [&'a Document]>,
-    /// Whether AWS holds it to the boundary of a limit that has one.
-    pub(super) is_held: bool,
+    /// The partition of the account in which AWS holds it to the boundary of a limit that has one; `None` where it does not.
+    pub(super) held_in: Option<&'a Partition>,
     /// What is known of every request.
     pub(super) known: KnownTags<'a>,
 }
@@ -72,9 +73,9 @@ impl Granted<'_> {
         let all: Vec<&Document> = all.map(AsRef::as_ref).collect();
         let known = self.known.layer(&all);
         let known: Vec<Vec<&Document>> = known.iter().map(|layer| vec![layer]).collect();
-        let is_held = self.is_held && limit.boundary.is_in_aws();
+        let held_in = self.held_in.filter(|_| limit.boundary.is_in_aws());
         let compare =
-            |first: &[&Document], others: &[Vec<&Document>]| Compared::new(first, others, &ceiling, is_held);
+            |first: &[&Document], others: &[Vec<&Document>]| Compared::new(first, others, &ceiling, held_in);
 
         let first: Vec<&Document> = policies.iter().map(AsRef::as_ref).collect();
         let mut compared = compare(&first, &known);
@@ -194,39 +195,50 @@ impl Granted<'_> {
 struct Compared {
     answer: Containment,
     /// Requests that AWS can't make, as denies.
-    impossible: Option<Document>,
+    impossible: Vec<Document>,
 }
 
 impl Compared {
     /// Requests that AWS can't make do not count where a boundary in AWS holds the same ceiling: the reference that says so may
     /// be behind.
-    fn new(first: &[&Document], others: &[Vec<&Document>], ceiling: &Document, is_held: bool) -> Self {
-        let ask = |first: &[&Document]| {
-            let candidate = Candidate::new(first);
+    fn new(
+        first: &[&Document],
+        others: &[Vec<&Document>],
+        ceiling: &Document,
+        held_in: Option<&Partition>,
+    ) -> Self {
+        let ask = |impossible: Vec<Document>| {
+            let first: Vec<&Document> = first.iter().copied().chain(&impossible).collect();
+            let candidate = Candidate::new(&first);
             let candidate = others
                 .iter()
                 .fold(candidate, |candidate, layer| candidate.layer(layer));
-            contains(&candidate, ceiling)
+            Self {
+                answer: contains(&candidate, ceiling),
+                impossible,
+            }
         };
-        let answer = ask(first);
-        let impossible = if is_held && !answer.is_contained() {
-            impossible(first)
-        } else {
-            None
-        };
-        match impossible {
-            None => Self {
-                answer,
-                impossible: None,
-            },
-            Some(impossible) => {
-                let possible: Vec<&Document> = first.iter().copied().chain([&impossible]).collect();
-                Self {
-                    answer: ask(&possible),
-                    impossible: Some(impossible),
-                }
+        let mut compared = ask(Vec::new());
+        let Some(partition) = held_in else { return compared };
+        // One after the other, since the second adds more to compare.
+        let left_out: [&dyn Fn() -> Option<Document>; 2] = [&|| impossible(first), &|| {
+            impossible_anywhere(first, partition.as_str())
+        }];
+        for left_out in left_out {
+            if compared.answer.is_contained() {
+                break;
+            }
+            let Some(more) = left_out() else { continue };
+            let mut all = compared.impossible.clone();
+            all.push(more);
+            let asked = ask(all);
+            // What is too much to compare changes no answer.
+            let is_unknown = |compared: &Self| matches!(compared.answer, Containment::Unknown(_));
+            if !is_unknown(&asked) || is_unknown(&compared) {
+                compared = asked;
             }
         }
+        compared
     }
 }
 

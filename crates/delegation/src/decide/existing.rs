@@ -66,6 +66,7 @@ pub(super) fn decide_role(
 pub(super) fn boundary_within(
     input: &DecisionInput<'_>,
     role: &Role,
+    account: Option<&Account>,
     limits: &Applicable<'_>,
     findings: &mut Findings,
 ) {
@@ -85,7 +86,7 @@ pub(super) fn boundary_within(
     let granted = Granted {
         policies: &[policy],
         role: None,
-        is_held: true,
+        held_in: account.map(|account| &account.partition),
         known: KnownTags::of_session(input.cluster, &role.id.namespace),
     };
     for limit in limits.limits.iter().filter(|limit| limit.name != carrier.name) {

@@ -17,8 +17,9 @@ const SHOWN_CHARS: usize = 100;
 enum Distance {
     /// It denies the request.
     Denies,
-    /// It allows it under so many conditions that do not hold.
-    Conditions(usize),
+    /// It allows it under so many conditions that do not hold, of which so many are about keys that the request does not have: a wrong
+    /// value is nearer than none.
+    Conditions(usize, usize),
     /// It allows the action on other resources; the more of the ARN they share, the nearer.
     Resource(std::cmp::Reverse<usize>),
     /// It allows other actions on the resource.
@@ -65,7 +66,12 @@ fn distance(
         return explained.mismatches.is_empty().then_some(Distance::Denies);
     }
     match explained.mismatches.first()? {
-        Mismatch::Condition { .. } => Some(Distance::Conditions(explained.mismatches.len())),
+        Mismatch::Condition { .. } => {
+            let is_absent =
+                |mismatch: &&Mismatch| matches!(mismatch, Mismatch::Condition { found: None, .. });
+            let absent = explained.mismatches.iter().filter(is_absent).count();
+            Some(Distance::Conditions(explained.mismatches.len(), absent))
+        }
         Mismatch::Resource { .. } => {
             let shared = match &statement.resource {
                 Some(ResourceElement::Resource(texts)) => texts
@@ -103,7 +109,7 @@ fn said(
     };
     match distance {
         Distance::Denies => format!("its {name} denies that"),
-        Distance::Conditions(_) => {
+        Distance::Conditions(..) => {
             let conditions: Vec<String> = explained.mismatches.iter().filter_map(condition).collect();
             format!("its {name} allows that only with {}", conditions.join(" and "))
         }

@@ -81,7 +81,7 @@ pub(super) fn decide_owned(
     let granted = Granted {
         policies: &policies,
         role: None,
-        is_held: true,
+        held_in: account.map(|account| &account.partition),
         known: KnownTags::of(input.cluster, &role.id),
     };
     // What managed policies say is not asked: a role that has those alone grants nothing that is compared.

@@ -74,7 +74,7 @@ pub(super) fn policy_within(
     let granted = Granted {
         policies: &[granted(document)],
         role: None,
-        is_held: false,
+        held_in: None,
         known: KnownTags::of_session(input.cluster, namespace),
     };
     limits.contain(&granted, findings);

@@ -50,7 +50,7 @@ pub(super) fn decide(
             is_statement: true,
         }],
         role: None,
-        is_held: false,
+        held_in: None,
         // Whoever it names has sessions of Deputy's, which carry its tags.
         known: KnownTags::of_session(input.cluster, &statement.id.namespace),
     };

@@ -252,6 +252,81 @@ fn a_request_that_aws_can_make_or_may_learn_to_make_is_one() {
 }
 
 #[test]
+fn every_resource_means_those_that_the_action_takes() {
+    let of = |action: &str, resources: &str| json!([allow(json!(action), json!(resources))]);
+    for (action, ceiling, fits) in [
+        ("sqs:SendMessage", "arn:aws:sqs:*:*:*", true),
+        ("sqs:*", "arn:aws:sqs:*:*:*", false),
+        ("ssm:GetParameter", "arn:aws:ssm:*:*:parameter/*", true),
+        (
+            "route53:ChangeResourceRecordSets",
+            "arn:aws:route53:::hostedzone/*",
+            true,
+        ),
+        (
+            "ec2:RevokeSecurityGroupIngress",
+            "arn:aws:ec2:*:*:security-group/*",
+            true,
+        ),
+        ("dynamodb:GetItem", "arn:aws:dynamodb:*:*:table/*", true),
+        ("s3:GetObject", "arn:aws:s3:::*", false),
+        // Of another partition, one region, one account, some names, and an action that has no resource.
+        ("sqs:SendMessage", "arn:aws-cn:sqs:*:*:*", false),
+        ("sqs:SendMessage", "arn:aws:sqs:eu-central-1:*:*", false),
+        ("sqs:SendMessage", "arn:aws:sqs:*:123456789012:*", false),
+        ("sqs:SendMessage", "arn:aws:sqs:*:*:payments-*", false),
+        ("s3:ListAllMyBuckets", "arn:aws:s3:::*", false),
+        // Not in the reference.
+        ("sqs:SendMesage", "arn:aws:sqs:*:*:*", false),
+    ] {
+        let role = role_with(&[("all", of(action, "*"))]);
+        let held = entries([limit("payments", of(action, ceiling))]);
+        let decision = decided(&role, &held);
+        assert_eq!(
+            decision.is_accepted(),
+            fits,
+            "{action} on {ceiling}: {decision:#?}"
+        );
+        // Without a boundary nothing in AWS would hold it if the reference were behind.
+        let checked = beside_a_boundary(check_only("payments", of(action, ceiling)));
+        assert!(!decided(&role, &checked).is_accepted(), "{action} on {ceiling}");
+    }
+}
+
+#[test]
+fn where_every_resource_exceeds_a_possible_one_is_shown() {
+    let of = |action: &str, resources: &str| json!([allow(json!(action), json!(resources))]);
+    for (action, ceiling, shown) in [
+        (
+            "dynamodb:GetItem",
+            "arn:aws:dynamodb:us-east-1:123456789012:table/*",
+            "on arn:aws:dynamodb:",
+        ),
+        (
+            "ec2:RevokeSecurityGroupIngress",
+            "arn:aws:ec2:us-east-1:123456789012:security-group/*",
+            ":security-group/",
+        ),
+        (
+            "sqs:SendMessage",
+            "arn:aws:sqs:us-east-1:123456789012:*",
+            "on arn:aws:sqs:",
+        ),
+    ] {
+        for limit in [
+            entries([limit("payments", of(action, ceiling))]),
+            beside_a_boundary(check_only("payments", of(action, ceiling))),
+        ] {
+            let Decision::Refused(violations) = decided(&role_with(&[("all", of(action, "*"))]), &limit)
+            else {
+                panic!("not refused: {action}");
+            };
+            assert!(violations[0].message.contains(shown), "{violations:#?}");
+        }
+    }
+}
+
+#[test]
 fn the_request_that_proves_an_excess_is_one_that_exists() {
     let role = role_with(&[(
         "objects",

@@ -148,6 +148,15 @@ fn a_refusal_says_what_the_limit_does_allow() {
             }))]),
             "its Statement[0] allows that only with some aws:PrincipalOrgID and StringEquals s3:prefix \"a\"",
         ),
+        // The nearer one has the key that the role asks for.
+        (
+            list(json!({"StringLike": {"s3:prefix": "*"}})),
+            json!([
+                list(json!({"StringEquals": {"aws:RequestTag/team": "data"}})),
+                list(json!({"StringLike": {"s3:prefix": "team-data/*"}})),
+            ]),
+            "its Statement[1] allows that only with StringLike s3:prefix \"team-data/*\"",
+        ),
         (
             get("other"),
             json!([get("elsewhere"), named]),
