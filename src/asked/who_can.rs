@@ -64,8 +64,7 @@ pub struct WhoCan {
 }
 
 pub fn run(arguments: &WhoCanArguments) -> CommandResult {
-    let asked = everything_but(&arguments.action, &arguments.resource);
-    asked.map_err(|error| Failure::input(format!("ACTION or RESOURCE: {error}")))?;
+    nameable(&arguments.action, &arguments.resource).map_err(Failure::input)?;
     let world = arguments.world.read()?;
     let grants = grants(&world);
     let found = who_can(&world, &grants, &arguments.action, &arguments.resource);
@@ -88,6 +87,19 @@ pub fn run(arguments: &WhoCanArguments) -> CommandResult {
     }
     out.flush()?;
     Ok(answer)
+}
+
+/// Whether a policy can name what is asked for.
+fn nameable(action: &str, resource: &str) -> Result<(), String> {
+    everything_but(action, "*").map_err(|_| {
+        format!(
+            "ACTION {action}: an action is service:Name, such as s3:GetObject, or a pattern of that, such as s3:Get*, or *"
+        )
+    })?;
+    everything_but("*", resource).map_err(|_| {
+        format!("RESOURCE {resource}: a resource is an ARN, such as arn:aws:s3:::productionapp/*, or *")
+    })?;
+    everything_but(action, resource).map(drop)
 }
 
 /// Why no request may be meant, by AWS's service reference: an action that it does not have, or one that is never on such a resource. AWS

@@ -141,7 +141,15 @@ fn what_is_asked_of_nothing_is_bad_input() {
             &["who-can", "s3:GetObject", "*"][..],
             "manifests by -f FILE|DIR, or a cluster by --context NAME",
         ),
-        (&["who-can", "nonsense", "*", "-f", EXAMPLE], "ACTION or RESOURCE"),
+        (
+            &["who-can", "GetObject", "*", "-f", EXAMPLE],
+            "ACTION GetObject: an action is service:Name",
+        ),
+        (
+            &["who-can", "s3:GetObject", "productionapp", "-f", EXAMPLE],
+            "RESOURCE productionapp: a resource is an ARN",
+        ),
+        (&["denied", "-", "-f", "-"], "would both read standard input"),
         (&["denied", "Access Denied", "-f", EXAMPLE], "CloudTrail"),
         (
             &["explain", "pod", "uploader", "-f", EXAMPLE],
