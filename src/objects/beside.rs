@@ -1,8 +1,18 @@
 //! What stands around Deputy's objects in a cluster, read once. Who may not list it is told so, and gets an answer without it.
 
-use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
-use kube::{Api, Client, core::PartialObjectMeta};
-use serde_json::json;
+use std::{collections::BTreeSet, fmt};
+
+use k8s_openapi::{
+    NamespaceResourceScope,
+    api::{
+        apps::v1::{DaemonSet, Deployment, StatefulSet},
+        batch::v1::{CronJob, Job},
+        core::v1::{Namespace, Pod, ServiceAccount},
+    },
+};
+use kube::{Api, Client, Resource, core::PartialObjectMeta};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 
 use super::{
     core::{CoreObject, CoreObjects, WantedBeside},
@@ -53,26 +63,21 @@ async fn pod(
         // Said with the argument, where it is parsed.
         return Ok(());
     }
-    let pods: Api<Pod> = Api::namespaced(client.clone(), namespace);
-    let pod = answer(CALL_TIMEOUT, pods.get_opt(name)).await;
-    let pod = pod.map_err(|why| Failure::process(format!("failed to read pod {namespace}/{name}: {why}")))?;
-    let Some(pod) = pod else { return Ok(()) };
-    let account = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.service_account_name.clone());
-    let account = account.unwrap_or_else(|| "default".to_owned());
-    let value = serde_json::to_value(&pod).map_err(Failure::error)?;
-    let mut objects: Vec<CoreObject> = CoreObject::of("v1", "Pod", || value, Some(namespace))
-        .into_iter()
-        .collect();
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
-    match answer(CALL_TIMEOUT, accounts.get_metadata_opt(&account)).await {
-        Ok(Some(account)) => objects.extend(of_meta("ServiceAccount", &account)),
-        Ok(None) => {}
-        Err(why) => found.unread.push(format!(
-            "ServiceAccount {namespace}/{account} could not be read: {why}"
-        )),
+    let pods = pods(client, namespace, name).await?;
+    if pods.is_empty() {
+        return Ok(());
+    }
+    let accounts: BTreeSet<String> = pods.iter().map(service_account_of).collect();
+    let mut objects = pods;
+    let api: Api<ServiceAccount> = Api::namespaced(client.clone(), namespace);
+    for account in accounts {
+        match answer(CALL_TIMEOUT, api.get_metadata_opt(&account)).await {
+            Ok(Some(account)) => objects.extend(of_meta("ServiceAccount", &account)),
+            Ok(None) => {}
+            Err(why) => found.unread.push(format!(
+                "ServiceAccount {namespace}/{account} could not be read: {why}"
+            )),
+        }
     }
     let namespaces: Api<Namespace> = Api::all(client.clone());
     match answer(CALL_TIMEOUT, namespaces.get_metadata_opt(namespace)).await {
@@ -84,6 +89,74 @@ async fn pod(
     }
     found.put(objects);
     Ok(())
+}
+
+fn service_account_of(pod: &CoreObject) -> String {
+    let named = pod
+        .value
+        .pointer("/spec/serviceAccountName")
+        .and_then(Value::as_str);
+    let named = named.filter(|name| !name.is_empty());
+    named.unwrap_or("default").to_owned()
+}
+
+/// The pod of a name, else what the workloads of that name make.
+async fn pods(client: &Client, namespace: &str, name: &str) -> Result<Vec<CoreObject>, Failure> {
+    let pod = get::<Pod>(client, "v1", "Pod", (namespace, name)).await;
+    let pod = pod.map_err(|why| Failure::process(format!("failed to read pod {namespace}/{name}: {why}")))?;
+    if let Some(pod) = pod {
+        return Ok(vec![pod]);
+    }
+    let (client, of) = (&client, (namespace, name));
+    let workloads = [
+        (
+            "Deployment",
+            get::<Deployment>(client, "apps/v1", "Deployment", of).await,
+        ),
+        (
+            "StatefulSet",
+            get::<StatefulSet>(client, "apps/v1", "StatefulSet", of).await,
+        ),
+        (
+            "DaemonSet",
+            get::<DaemonSet>(client, "apps/v1", "DaemonSet", of).await,
+        ),
+        ("Job", get::<Job>(client, "batch/v1", "Job", of).await),
+        ("CronJob", get::<CronJob>(client, "batch/v1", "CronJob", of).await),
+    ];
+    let (mut there, mut unread) = (Vec::new(), Vec::new());
+    for (kind, workload) in workloads {
+        match workload {
+            Ok(workload) => there.extend(workload),
+            Err(why) => unread.push(format!("{kind}: {why}")),
+        }
+    }
+    if there.is_empty() && !unread.is_empty() {
+        return Err(Failure::process(format!(
+            "there is no pod {namespace}/{name}, and whether a workload has that name could not be read: {}",
+            unread.join("; ")
+        )));
+    }
+    Ok(there)
+}
+
+/// An object of a kind; `None` where it is not there.
+async fn get<K>(
+    client: &Client,
+    version: &str,
+    kind: &str,
+    (namespace, name): (&str, &str),
+) -> Result<Option<CoreObject>, Unanswered>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    K: Clone + fmt::Debug + DeserializeOwned + Serialize,
+{
+    let api: Api<K> = Api::namespaced(client.clone(), namespace);
+    let object = answer(CALL_TIMEOUT, api.get_opt(name)).await?;
+    Ok(object.and_then(|object| {
+        let value = serde_json::to_value(&object).ok()?;
+        CoreObject::of(version, kind, || value, Some(namespace))
+    }))
 }
 
 fn of_meta<K>(kind: &str, object: &PartialObjectMeta<K>) -> Option<CoreObject> {

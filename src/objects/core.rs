@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::{Value, json};
 
+use super::metadata;
+
 /// What a question wants of a cluster beside Deputy's objects.
 #[derive(Debug, Clone, Copy)]
 pub enum WantedBeside<'a> {
@@ -12,7 +14,7 @@ pub enum WantedBeside<'a> {
     Nothing,
     /// Which ServiceAccounts there are, and what was said of drift.
     Estate,
-    /// A pod, NAMESPACE/NAME, with its ServiceAccount and its namespace.
+    /// A pod, NAMESPACE/NAME, else what workloads of that name make, with the ServiceAccount and the namespace.
     Pod(&'a str),
 }
 
@@ -134,6 +136,14 @@ impl CoreObject {
     pub fn meta(&self) -> Option<ObjectMeta> {
         let metadata = self.value.get("metadata").cloned()?;
         serde_json::from_value(metadata).ok()
+    }
+
+    /// All that is wrong with its labels and annotations, which an API server would refuse.
+    pub fn mistakes(&self) -> Vec<String> {
+        let found = metadata::faults(&self.value).into_iter();
+        found
+            .map(|fault| format!("{}: {}", fault.field, fault.message))
+            .collect()
     }
 
     /// Whether it is of this kind, namespace and name.

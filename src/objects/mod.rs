@@ -15,6 +15,8 @@ mod metadata;
 mod over;
 mod page;
 mod place;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod world;
 

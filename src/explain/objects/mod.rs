@@ -41,6 +41,7 @@ pub const OTHER_EXAMPLES: &str = "Examples:
 pub const POD_EXAMPLES: &str = "Examples:
 
   deputy explain pod payments/uploader-5d9f7c --context production     a pod that runs
+  deputy explain pod payments/uploader --context production            what a Deployment of that name in the cluster makes
   deputy explain pod payments/uploader -f manifests/                   a pod of a manifest, or what a Deployment's template makes
 
 From files the labels of namespace and ServiceAccount are those of the files, and how credentials reach pods that do not say it follows from

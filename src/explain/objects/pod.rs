@@ -63,7 +63,10 @@ fn around(world: &AskedWorld, namespace: &NamespaceName, pod: &CoreObject) -> Re
     let account = ServiceAccountName::new(named.unwrap_or("default"))?;
     let mut unknown = world.core.unread.clone();
     let mut meta_of = |kind, of: Option<&str>, name: &str, title: String| {
-        let found = world.core.all(kind, of, name).next().map(CoreObject::meta);
+        let object = world.core.all(kind, of, name).next();
+        let mistakes = object.map(CoreObject::mistakes).unwrap_or_default();
+        unknown.extend(mistakes.iter().map(|mistake| format!("{title}: {mistake}")));
+        let found = object.map(CoreObject::meta);
         let why = match &found {
             Some(Some(_)) => None,
             Some(None) => Some("has metadata that can't be read"),
@@ -118,6 +121,7 @@ fn of_pod(
         format!("ServiceAccount {namespace}/{}", around.account),
     )];
     facts.extend(injection(pod, &around, &answer));
+    facts.extend(pod.mistakes().into_iter().map(|mistake| fact("mistake", mistake)));
     facts.extend(running::facts(&pod.value));
     let mut used = BTreeSet::new();
     for container in &answer.containers {

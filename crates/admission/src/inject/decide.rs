@@ -23,7 +23,16 @@ pub fn inject(pod: &PodJson<'_>, facts: &PodFacts<'_>, config: &InjectionConfig)
     match skip(&view, facts, config) {
         Ok(None) => injected(&view, config),
         Ok(Some(reason)) => skipped(&view, config, reason),
-        Err(message) => Injection::Refused { message },
+        Err(message) => {
+            // That of a label or of the delivery; what is wrong beside it is told, too.
+            let others = Options::read(&view, config).err();
+            let message = match others {
+                Some(others) if others.contains(&message) => others,
+                Some(others) => format!("{message}; {others}"),
+                None => message,
+            };
+            Injection::Refused { message }
+        }
     }
 }
 

@@ -44,6 +44,9 @@ const MAX_BINDINGS: usize = quota::BINDINGS_OF_POD;
 /// Below it the agent may not listen: it has no capabilities.
 const LOWEST_PORT: u16 = 1024;
 
+/// So many mistakes are told of one pod.
+const MISTAKES: usize = 8;
+
 /// What is asked of the injection.
 pub(super) struct Options<'a> {
     pod_binding: Option<&'a str>,
@@ -57,22 +60,34 @@ pub(super) struct Options<'a> {
 
 impl<'a> Options<'a> {
     /// Reads the annotations. One that says nothing, or nothing that makes sense, is an error: a typing mistake must not
-    /// become another binding.
+    /// become another binding. All of them are told at once.
     pub(super) fn read(view: &PodView<'a>, config: &InjectionConfig) -> Result<Self, String> {
         let mut options = Self {
             pod_binding: None,
             by_container: Vec::new(),
             wait_for: "credential",
             port: config.agent.port,
-            resources: resources::of(view, &config.agent.resources)?,
+            resources: Value::Null,
         };
+        let mut mistakes = Vec::new();
         for (key, value) in view.annotations().into_iter().flat_map(|all| all.iter()) {
             let (Some(name), Some(value)) = (key.strip_prefix("deputy.dev/"), value.as_str()) else {
                 continue;
             };
-            options.take(key, name, value)?;
+            mistakes.extend(options.take(key, name, value).err());
+            if mistakes.len() == MISTAKES {
+                mistakes.push("what else is wrong is not told".to_owned());
+                break;
+            }
         }
-        Ok(options)
+        match resources::of(view, &config.agent.resources) {
+            Ok(resources) => options.resources = resources,
+            Err(mistake) => mistakes.push(mistake),
+        }
+        match mistakes.is_empty() {
+            true => Ok(options),
+            false => Err(mistakes.join("; ")),
+        }
     }
 
     /// Refuses a container that listens where the agent would, in the same network.

@@ -269,9 +269,66 @@ fn each_way_in_which_a_pod_gets_something_else_is_told() {
         assert_eq!(told, None, "of what is there nothing is left open");
     }
     let unreadable = pod(&[("deputy.dev/inject: enabled", "deputy.dev/inject: true")]);
-    assert!(said(&unreadable[0], "not known").contains("has metadata that can't be read"));
+    assert!(said(&unreadable[0], "not known").contains("metadata.labels.deputy.dev/inject: it is not text"));
     let unknown = pod(&[("kind: Namespace", "kind: Namespaces")]);
     assert!(said(&unknown[0], "not known").contains("namespace payments is not among what was read"));
+}
+
+#[test]
+fn all_mistakes_of_labels_and_annotations_are_told() {
+    let template = "    metadata:\n      labels:\n        app: uploader\n    spec:";
+    let annotated = |annotations: &str, labels: &str| {
+        let to = format!(
+            "    metadata:\n      annotations: {{{annotations}}}\n      labels: {{app: uploader, {labels}}}\n    spec:"
+        );
+        pod(&[(template, &to)])
+    };
+    let wrong = "deputy.dev/binding: \"A B\", deputy.dev/wait-for: never, deputy.dev/agent-port: \"7\", deputy.dev/bindings: x, deputy.dev/agent-memory: lots";
+    for (labels, of_label) in [
+        ("x: y", None),
+        ("deputy.dev/inject: maybe", Some("says enabled or disabled")),
+    ] {
+        let found = annotated(wrong, labels);
+        let told = said(&found[0], "injection");
+        for part in [
+            "deputy.dev/binding:",
+            "deputy.dev/wait-for:",
+            "deputy.dev/agent-port:",
+            "deputy.dev/bindings:",
+        ] {
+            assert_eq!(
+                told.matches(&format!("annotation {part}")).count(),
+                1,
+                "{part}: {told}"
+            );
+        }
+        assert!(of_label.is_none_or(|of_label| told.contains(of_label)), "{told}");
+    }
+    let found = annotated("a: 1, b: true, \"c d\": x", "e: 2");
+    let facts = found[0].facts.iter().filter(|fact| fact.what == "mistake");
+    let told: Vec<&str> = facts.map(|fact| fact.is.split(": ").next().unwrap()).collect();
+    assert_eq!(
+        told,
+        [
+            "metadata.labels.e",
+            "metadata.annotations.a",
+            "metadata.annotations.b",
+            "metadata.annotations.c d"
+        ]
+    );
+    let found = pod(&[(
+        "    deputy.dev/inject: enabled\n",
+        "    deputy.dev/inject: true\n    team: 7\n",
+    )]);
+    let facts = found[0].facts.iter().filter(|fact| fact.what == "not known");
+    let told: Vec<&str> = facts.map(|fact| fact.is.as_str()).collect();
+    for part in [
+        "namespace payments: metadata.labels.deputy.dev/inject: it is not text",
+        "namespace payments: metadata.labels.team: it is not text",
+        "namespace payments has metadata that can't be read",
+    ] {
+        assert!(told.iter().any(|one| one.contains(part)), "{told:?}");
+    }
 }
 
 #[test]
