@@ -1,6 +1,8 @@
 //! What pods of a ServiceAccount get that name no binding.
 
-use deputy_delegation::{NamespaceName, ServiceAccountName, model::BindingRef};
+use deputy_admission::is_awaiting;
+use deputy_delegation::{Decision, NamespaceName, ServiceAccountName, model::BindingRef};
+use deputy_index::ChosenBinding;
 
 use crate::objects::AskedWorld;
 
@@ -20,7 +22,15 @@ impl DefaultOf {
         if let Some((reference, why)) = world.index.unreadable_default(namespace, account) {
             return Self::Unreadable(reference, why.to_string());
         }
-        let mut possible = world.index.possible_defaults(namespace, account).into_iter();
+        let possible = world.index.possible_defaults(namespace, account);
+        if let [only] = possible.as_slice() {
+            return Self::Is(only.clone());
+        }
+        // None of several is stored, and one that is refused will not be.
+        let stays = |binding: &&BindingRef| !is_refused(world, binding);
+        let stored: Vec<BindingRef> = possible.iter().filter(stays).cloned().collect();
+        let possible = if stored.is_empty() { possible } else { stored };
+        let mut possible = possible.into_iter();
         match (possible.next(), possible.as_slice()) {
             (None, _) => Self::Nothing,
             (Some(only), []) => Self::Is(only),
@@ -55,4 +65,14 @@ impl DefaultOf {
             _ => by_annotation,
         }
     }
+}
+
+/// Whether an API server would not store it.
+fn is_refused(world: &AskedWorld, binding: &BindingRef) -> bool {
+    let decision = match world.index.decide_chosen(binding) {
+        Some(ChosenBinding::Role(found)) => found.decision,
+        Some(ChosenBinding::FederatedUser(found)) => found.decision,
+        None => return false,
+    };
+    matches!(*decision, Decision::Refused(_)) && !is_awaiting(&decision)
 }

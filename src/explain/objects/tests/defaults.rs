@@ -128,6 +128,61 @@ fn among_files_alone_which_one_is_the_oldest_is_not_known() {
 }
 
 #[test]
+fn a_binding_that_would_be_refused_is_not_the_oldest() {
+    let federation = [
+        include_str!("../../../../examples/federation/10-platform.yaml"),
+        include_str!("../../../../examples/federation/20-application.yaml"),
+    ];
+    let refused = |name: &str, user: &str| {
+        let text = federation[1]
+            .split("---\n")
+            .find(|part| part.contains("userName: Manager-reports"));
+        text.unwrap()
+            .replace(
+                "name: manager\n  namespace",
+                &format!("name: {name}\n  namespace"),
+            )
+            .replace("Manager-reports", user)
+    };
+    let told = |files: &[&str]| {
+        let world = world(&[&federation[..], files].concat(), None);
+        explained(&world, ExplainedKind::ServiceAccount, "reports/manager").unwrap()
+    };
+    let (first, last) = (refused("aaa", "Carol"), refused("zzz", "Carol"));
+    let found = told(&[&first, &last]);
+    assert!(
+        found[0].facts.iter().all(|fact| fact.what != "default"),
+        "{found:?}"
+    );
+    let default = found[0]
+        .facts
+        .iter()
+        .find(|fact| fact.is.contains("what pods get that name none: "));
+    let default = default.unwrap();
+    assert!(
+        default.is.starts_with("AWSFederatedUserBinding reports/manager,"),
+        "{default:?}"
+    );
+    // One that is stored is the default, refused or not.
+    let stored = refused("aaa", "Carol").replace(
+        "name: aaa\n",
+        &format!("name: aaa\n  creationTimestamp: \"{FIRST}\"\n"),
+    );
+    let found = told(&[&stored]);
+    let default = found[0]
+        .facts
+        .iter()
+        .find(|fact| fact.is.contains("what pods get that name none: "));
+    assert!(
+        default
+            .unwrap()
+            .is
+            .starts_with("AWSFederatedUserBinding reports/aaa,"),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn of_a_pod_each_binding_is_told_that_may_be_its_default() {
     let again = binding("again", None);
     let deployment = "apiVersion: apps/v1\nkind: Deployment";
