@@ -19,7 +19,7 @@ pub use self::{
     policy::{identity, statement},
     subject::subject_lines,
     undecided::{UndecidedOf, federated_subjects},
-    users::{bindings_of_user, is_federated_user},
+    users::{arn_parts, bindings_of_user, is_federated_user},
     what_can::{MayDo, WhatCanArguments, of_grant, run as what_can},
     who_can::{WhoCanArguments, run as who_can},
 };

@@ -1,16 +1,19 @@
-//! From the ARN of a federated user to the bindings that give its sessions.
+//! From the ARN of a caller to what it is: a federated user has bindings that give its sessions.
 
 use deputy_index::FederatedDecision;
 
 use crate::objects::AskedWorld;
 
+/// Service, account and the rest of an ARN.
+pub fn arn_parts(arn: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = arn.strip_prefix("arn:")?.splitn(5, ':').skip(1);
+    let (service, _, account, rest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    Some((service, account, rest))
+}
+
 /// Whether an ARN is that of a federated user, Deputy's or not.
 pub fn is_federated_user(arn: &str) -> bool {
-    let mut parts = arn.splitn(6, ':');
-    (parts.next(), parts.nth(1)) == (Some("arn"), Some("sts"))
-        && parts
-            .nth(2)
-            .is_some_and(|rest| rest.starts_with("federated-user/"))
+    arn_parts(arn).is_some_and(|(service, _, rest)| service == "sts" && rest.starts_with("federated-user/"))
 }
 
 /// The bindings by which somebody is the federated user `arn`, the oldest first.

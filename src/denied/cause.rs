@@ -12,7 +12,7 @@ use super::{
     message::{DenialLayer, DenialMessage},
 };
 use crate::{
-    asked::{AskedGrant, Grants, UndecidedOf, grants, is_federated_user},
+    asked::{AskedGrant, Grants, UndecidedOf, arn_parts, grants, is_federated_user},
     objects::AskedWorld,
 };
 
@@ -171,17 +171,10 @@ fn of_role<'a>(all: &'a Grants, role: &'a RoleId) -> impl Iterator<Item = (&'a A
 
 /// Account, name of the role and of the session.
 fn session_of(caller: &str) -> Option<(&str, &str, &str)> {
-    let mut parts = caller.splitn(6, ':');
-    let (Some("arn"), Some(_), Some("sts"), Some(_), Some(account), Some(rest)) = (
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-        parts.next(),
-    ) else {
+    let (service, account, rest) = arn_parts(caller)?;
+    if service != "sts" {
         return None;
-    };
+    }
     let (name, session) = rest.strip_prefix("assumed-role/")?.split_once('/')?;
     Some((account, name, session))
 }

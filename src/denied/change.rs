@@ -1,7 +1,7 @@
 //! The smallest change by which a request would be allowed, and what the limits say to it.
 
 use deputy_admission::{DeputyKind, ObjectOutcome, answer};
-use deputy_delegation::RoleKind;
+use deputy_delegation::{RoleKind, model::ObjectId};
 use deputy_policy::reference;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -10,6 +10,9 @@ use crate::{
     asked::AskedGrant,
     objects::{AskedWorld, ReadObject, world as index_of},
 };
+
+/// Where a binding of either kind has the statements of its session policy: in JSON, and for people.
+const OF_SESSION: (&str, &str) = ("/spec/session/policy/Statement", "spec.session.policy.Statement");
 
 /// A statement to add: a contract (docs/contracts.md).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,8 +53,7 @@ pub fn propose(
         add(object, pointer, (action, resource), &mut changed, &mut found);
     }
     if session && let Some(object) = find(world, DeputyKind::Binding, namespace, binding) {
-        let pointer = ("/spec/session/policy/Statement", "spec.session.policy.Statement");
-        add(object, pointer, (action, resource), &mut changed, &mut found);
+        add(object, OF_SESSION, (action, resource), &mut changed, &mut found);
     }
     // A ClusterAWSRole is decided about with the binding.
     let binding = find(world, DeputyKind::Binding, namespace, binding);
@@ -59,19 +61,16 @@ pub fn propose(
     (found, limits)
 }
 
-/// The binding of a federated user whose session policy lacks something.
-pub type UserBinding<'a> = (DeputyKind, &'a str, &'a str);
-
-/// What to add to the session policy of a federated user, and whether the limits accept that.
+/// What to add to the session policy of a federated user's binding, and whether the limits accept that.
 pub fn propose_for_user(
     world: &AskedWorld,
-    (kind, namespace, name): UserBinding<'_>,
+    binding: &ObjectId,
     asked: (&str, &str),
 ) -> (Vec<ProposedStatement>, Option<String>) {
     let (mut changed, mut found) = (Vec::new(), Vec::new());
-    if let Some(object) = find(world, kind, namespace, name) {
-        let pointer = ("/spec/session/policy/Statement", "spec.session.policy.Statement");
-        add(object, pointer, asked, &mut changed, &mut found);
+    let (namespace, name) = (binding.namespace.as_str(), binding.name.as_str());
+    if let Some(object) = find(world, DeputyKind::FederatedBinding, namespace, name) {
+        add(object, OF_SESSION, asked, &mut changed, &mut found);
     }
     let limits = decided(world, &changed, None);
     (found, limits)

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use deputy_admission::DeputyKind;
 use deputy_delegation::{
     decide::KnownTags,
     model::{BindingRef, FederatedBinding},
@@ -49,8 +48,7 @@ pub fn federated_cause(
         return Ok(found);
     };
     let binding = &decided.binding;
-    let title = BindingRef::federated_user(binding.id.clone()).to_string();
-    found.binding = Some(title.clone());
+    found.binding = Some(BindingRef::federated_user(binding.id.clone()).to_string());
     found.subject = Some(federated_subjects(binding).join(" or "));
     found.advice.extend(others(&all, binding));
     found.layers = of_federated(binding, &tags(world, binding), asked)?;
@@ -175,12 +173,7 @@ fn change(
         ));
         return;
     };
-    let object = (
-        DeputyKind::FederatedBinding,
-        binding.id.namespace.as_str(),
-        binding.id.name.as_str(),
-    );
-    let (change, limits) = propose_for_user(world, object, (&asked.action, resource));
+    let (change, limits) = propose_for_user(world, &binding.id, (&asked.action, resource));
     found
         .advice
         .extend(takes_no_resource(&asked.action, resource, &change));

@@ -9,7 +9,7 @@ use deputy_index::ChosenBinding;
 
 use super::fact::{ExplainedFact, ExplainedObject};
 use crate::{
-    asked::{binding_words, bindings_of_user, decision_words, is_federated_user, subject_lines},
+    asked::{arn_parts, binding_words, bindings_of_user, decision_words, is_federated_user, subject_lines},
     objects::AskedWorld,
 };
 
@@ -296,19 +296,12 @@ pub fn arn(world: &AskedWorld, text: &str) -> Result<Vec<ExplainedObject>, Strin
 
 /// Whether an ARN is one of a managed policy.
 fn is_policy(arn: &str) -> bool {
-    parts(arn).is_some_and(|(service, _, rest)| service == "iam" && rest.starts_with("policy/"))
-}
-
-/// Service, account and the rest of an ARN.
-fn parts(arn: &str) -> Option<(&str, &str, &str)> {
-    let mut parts = arn.strip_prefix("arn:")?.splitn(5, ':').skip(1);
-    let (service, _, account, rest) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    Some((service, account, rest))
+    arn_parts(arn).is_some_and(|(service, _, rest)| service == "iam" && rest.starts_with("policy/"))
 }
 
 /// Account and name of the role in the ARN of one, or of a session of one.
 fn role_of(arn: &str) -> Option<(&str, &str)> {
-    let (service, account, rest) = parts(arn)?;
+    let (service, account, rest) = arn_parts(arn)?;
     match service {
         "iam" => Some((account, rest.strip_prefix("role/")?.rsplit('/').next()?)),
         "sts" => Some((account, rest.strip_prefix("assumed-role/")?.split('/').next()?)),

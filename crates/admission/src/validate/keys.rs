@@ -1,6 +1,7 @@
 //! Labels and annotations of Deputy's kinds with a name of Deputy's that says nothing to Deputy. Others may put such there, so nothing
 //! is refused: but a slip of the pen would be silent.
 
+use deputy_api::{ACCEPT_REMOVING, RECONCILE_REQUESTED_AT};
 use serde_json::{Map, Value};
 
 use super::{blast_radius::ACCEPT_SUSPENDING, object::ReviewedObject};
@@ -15,8 +16,8 @@ const PREFIX: &str = "deputy.dev/";
 /// The annotations that say something on objects of Deputy's kinds.
 const ANNOTATIONS: [&str; 5] = [
     ACCEPT_SUSPENDING,
-    "deputy.dev/accept-removing-orphans",
-    "deputy.dev/reconcile-requested-at",
+    ACCEPT_REMOVING,
+    RECONCILE_REQUESTED_AT,
     "deputy.dev/uninstall-former-accept-suspending",
     "deputy.dev/uninstall-former-accept-removing-orphans",
 ];
