@@ -97,12 +97,11 @@ pub fn manifests(path: &Path) -> Result<String, (String, (usize, usize))> {
     if bytes.starts_with(BYTE_ORDER_MARK) {
         bytes.drain(..BYTE_ORDER_MARK.len());
     }
-    let at = text::first_fault(&bytes);
-    of_utf8(bytes).map_err(|fault| (fault, at))
+    of_utf8(bytes)
 }
 
 fn text_up_to(path: &Path, most: u64) -> Result<String, String> {
-    of_utf8(bytes_up_to(path, most)?)
+    of_utf8(bytes_up_to(path, most)?).map_err(|(fault, _)| fault)
 }
 
 fn bytes_up_to(path: &Path, most: u64) -> Result<Vec<u8>, String> {
@@ -118,10 +117,11 @@ fn bytes_up_to(path: &Path, most: u64) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-fn of_utf8(bytes: Vec<u8>) -> Result<String, String> {
+/// The text; else what it is, and from which line and column on.
+fn of_utf8(bytes: Vec<u8>) -> Result<String, (String, (usize, usize))> {
     match text::decode(&bytes) {
-        Ok(_) => String::from_utf8(bytes).map_err(|error| error.to_string()),
-        Err(not_text) => Err(not_text.to_string()),
+        Ok(_) => String::from_utf8(bytes).map_err(|error| (error.to_string(), (1, 1))),
+        Err(not_text) => Err((not_text.to_string(), not_text.position(&bytes))),
     }
 }
 

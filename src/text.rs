@@ -16,6 +16,20 @@ pub enum TextError {
     Byte { byte: u8, offset: usize },
 }
 
+impl TextError {
+    /// Line and column of the byte in `bytes` from which on they are no text, both from 1.
+    pub fn position(&self, bytes: &[u8]) -> (usize, usize) {
+        let offset = match self {
+            Self::Byte { offset, .. } => *offset,
+            Self::ByteOrderMark | Self::Wide(_) => 0,
+        };
+        let before = bytes
+            .get(..offset)
+            .and_then(|before| std::str::from_utf8(before).ok());
+        before.and_then(|text| position(text, offset)).unwrap_or((1, 1))
+    }
+}
+
 /// U+FEFF in UTF-8, as some editors begin a file.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
@@ -58,20 +72,6 @@ pub fn position(text: &str, at: usize) -> Option<(usize, usize)> {
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
     Some((line, column))
-}
-
-/// Where the first byte stands that is no text: line and column, both from 1.
-pub fn first_fault(bytes: &[u8]) -> (usize, usize) {
-    match decode(bytes) {
-        Err(TextError::Byte { offset, .. }) => {
-            let before = bytes.get(..offset).unwrap_or_default();
-            std::str::from_utf8(before)
-                .ok()
-                .and_then(|text| position(text, offset))
-                .unwrap_or((1, 1))
-        }
-        _ => (1, 1),
-    }
 }
 
 /// Characters that steer a terminal, or turn the direction of text, are not written to one.
