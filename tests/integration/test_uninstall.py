@@ -255,7 +255,9 @@ def test_who_is_told_to_end_puts_back_what_was_accepted(apart):
     apart.admin.patch(ACCOUNT_PATH, {"metadata": {"annotations": {ACCEPT: "2"}}})
     apart.deputy.processes["controller"].stop()
     with running(apart, "Delete") as process:
-        wait_until(lambda: FORMER in annotations(apart), "everything is accepted", 30)
+        # It accepts first and deletes then: told to end any earlier, it may have asked for nothing yet.
+        wait_until(lambda: "deletionTimestamp" in apart.admin.get(team.role_path())["metadata"], "the role is to go", 30)
+        assert FORMER in annotations(apart)
         process.terminate()
         stderr = process.communicate(timeout=30)[1]
     assert process.returncode == 3 and "told to end" in stderr, stderr
