@@ -25,13 +25,12 @@ pub fn inject(pod: &PodJson<'_>, facts: &PodFacts<'_>, config: &InjectionConfig)
         Ok(Some(reason)) => skipped(&view, config, reason),
         Err(message) => {
             // That of a label or of the delivery; what is wrong beside it is told, too.
-            let others = Options::read(&view, config).err();
-            let message = match others {
-                Some(others) if others.contains(&message) => others,
-                Some(others) => format!("{message}; {others}"),
-                None => message,
-            };
-            Injection::Refused { message }
+            let mut mistakes = Options::read(&view, config).err().unwrap_or_default();
+            mistakes.retain(|other| *other != message);
+            mistakes.insert(0, message);
+            Injection::Refused {
+                message: mistakes.join("; "),
+            }
         }
     }
 }
@@ -130,6 +129,7 @@ fn injected(view: &PodView<'_>, config: &InjectionConfig) -> Injection {
         return skipped(view, config, reason);
     }
     let patch = Options::read(view, config)
+        .map_err(|mistakes| mistakes.join("; "))
         .and_then(|options| patch::injected(view, config, &options, &gets, &mut warnings));
     match patch {
         Ok(patch) => Injection::Injected {

@@ -61,7 +61,7 @@ pub(super) struct Options<'a> {
 impl<'a> Options<'a> {
     /// Reads the annotations. One that says nothing, or nothing that makes sense, is an error: a typing mistake must not
     /// become another binding. All of them are told at once.
-    pub(super) fn read(view: &PodView<'a>, config: &InjectionConfig) -> Result<Self, String> {
+    pub(super) fn read(view: &PodView<'a>, config: &InjectionConfig) -> Result<Self, Vec<String>> {
         let mut options = Self {
             pod_binding: None,
             by_container: Vec::new(),
@@ -86,7 +86,7 @@ impl<'a> Options<'a> {
         }
         match mistakes.is_empty() {
             true => Ok(options),
-            false => Err(mistakes.join("; ")),
+            false => Err(mistakes),
         }
     }
 
