@@ -41,6 +41,7 @@ mod namers;
 mod parse;
 mod pods;
 mod questions;
+mod received;
 mod sorted;
 mod state;
 mod statements;

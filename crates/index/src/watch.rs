@@ -14,7 +14,6 @@ use futures::{StreamExt as _, future::select_all};
 use k8s_openapi::api::core::v1::{Namespace, Pod, ServiceAccount};
 use kube::{
     Api, Client, CustomResourceExt as _,
-    api::{DynamicObject, PartialObjectMeta},
     runtime::{
         WatchStreamExt as _,
         utils::Backoff,
@@ -25,6 +24,7 @@ use kube::{
 use crate::{
     entry::ResourceKind,
     index::{Index, Reset},
+    received::{Received, ReceivedMetadata},
     tap::tapped,
 };
 
@@ -32,12 +32,15 @@ use crate::{
 /// counts as dead, so an index is never older than 25 s as long as the API server can be reached at all.
 const WATCH_SECONDS: u32 = 20;
 
+/// Objects that are listed at once. A page is in memory as text and as a tree at once, and a process lists all kinds at the same time.
+const PAGE: u32 = 100;
+
 /// Pods that have not ended. One that ends leaves the selection, which its watch hears as a deletion; so the metadata, which has no phase, is enough.
 /// <https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/>
 pub const PODS_NOT_ENDED: &str = "status.phase!=Succeeded,status.phase!=Failed";
 
 fn config() -> Config {
-    Config::default().timeout(WATCH_SECONDS)
+    Config::default().timeout(WATCH_SECONDS).page_size(PAGE)
 }
 
 /// The pauses between tries. Those of kube grow to 30 s and begin anew only when an object changes, which of some kinds
@@ -122,15 +125,15 @@ async fn one(client: Client, index: Arc<Index>, kind: ResourceKind) -> ResourceK
             objects(client, AWSResourcePolicyStatement::api_resource(), &index, kind).await;
         }
         ResourceKind::Namespaces => {
-            let api: Api<PartialObjectMeta<Namespace>> = Api::all(client);
+            let api: Api<ReceivedMetadata<Namespace>> = Api::all(client);
             metadata(api, &index, kind).await;
         }
         ResourceKind::ServiceAccounts => {
-            let api: Api<PartialObjectMeta<ServiceAccount>> = Api::all(client);
+            let api: Api<ReceivedMetadata<ServiceAccount>> = Api::all(client);
             metadata(api, &index, kind).await;
         }
         ResourceKind::Pods => {
-            let api: Api<PartialObjectMeta<Pod>> = Api::all(client);
+            let api: Api<ReceivedMetadata<Pod>> = Api::all(client);
             metadata(api, &index, kind).await;
         }
     }
@@ -138,28 +141,27 @@ async fn one(client: Client, index: Arc<Index>, kind: ResourceKind) -> ResourceK
 }
 
 async fn objects(client: Client, resource: kube::core::ApiResource, index: &Arc<Index>, kind: ResourceKind) {
-    let api: Api<DynamicObject> = Api::all_with(client, &resource);
+    let api: Api<Received> = Api::all_with(client, &resource);
     let mut reset = None;
     let mut events = watcher(api, config()).backoff(Pauses::default()).boxed();
     while let Some(event) = events.next().await {
         match event {
             Ok(Event::Init) => reset = Some(index.begin_reset(kind)),
-            Ok(Event::InitApply(object)) => match &mut reset {
+            Ok(Event::InitApply(Received(object))) => match &mut reset {
                 Some(reset) => reset.apply(object),
                 None => index.apply(kind, object),
             },
             Ok(Event::InitDone) => done(reset.take(), kind),
-            Ok(Event::Apply(object)) => index.apply(kind, object),
-            Ok(Event::Delete(object)) => index.delete(kind, &object.metadata),
+            Ok(Event::Apply(Received(object))) => index.apply(kind, object),
+            Ok(Event::Delete(Received(object))) => index.delete(kind, &object.metadata),
             Err(error) => warn(kind, &error),
         }
     }
 }
 
-async fn metadata<K>(api: Api<PartialObjectMeta<K>>, index: &Arc<Index>, kind: ResourceKind)
+async fn metadata<K>(api: Api<ReceivedMetadata<K>>, index: &Arc<Index>, kind: ResourceKind)
 where
-    PartialObjectMeta<K>: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + 'static,
-    PartialObjectMeta<K>: serde::de::DeserializeOwned,
+    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + Send + 'static,
 {
     let mut reset = None;
     let config = match kind {
