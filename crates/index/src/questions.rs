@@ -197,6 +197,19 @@ impl Index {
         roles.into_iter().collect()
     }
 
+    /// Roles that are there and name an account, in order, also those being deleted, and what ClusterAWSRoles are where they are bound. Not an
+    /// AWSRole that can't be read, which may name any.
+    #[must_use]
+    pub fn roles_naming(&self, account: &ObjectName) -> Vec<RoleId> {
+        let state = self.state.read();
+        let mut roles = state.roles_by_account.get(account).cloned().unwrap_or_default();
+        let bound = state.bound_instances.values().flatten();
+        let of_account =
+            bound.filter(|id| id.bound_account() == Some(account) && state.roles.contains_key(*id));
+        roles.extend(of_account.cloned());
+        roles.into_iter().collect()
+    }
+
     /// How many roles of an account are Deputy's to make and delete, also those being deleted: not those that exist already.
     #[must_use]
     pub fn count_own_roles_of_account(&self, account: &ObjectName) -> usize {

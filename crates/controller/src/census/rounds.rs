@@ -19,7 +19,7 @@ use deputy_index::{Index, ResourceKind};
 use deputy_runtime::shutdown::Shutdown;
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::task::JoinSet;
+use tokio::{sync::Semaphore, task::JoinSet};
 use tracing::Instrument as _;
 
 use super::{
@@ -41,6 +41,9 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(30 * 60);
 /// After a listing that failed for a passing reason; doubled with each further one, up to [`EVERY`].
 const FIRST_PAUSE: Duration = Duration::from_secs(60);
+/// Accounts whose roles are shown at the same time. What AWS shows is held until it is looked at, 3 KB for each role or so; and all accounts are asked
+/// when a process begins.
+const SHOWN_AT_ONCE: usize = 8;
 /// How often it is looked whether there is another account.
 const NEW_ACCOUNTS: Duration = Duration::from_secs(5);
 /// Roles that were shown and not looked at yet, beyond which no further page is asked for: with a page they are 1,000.
@@ -65,6 +68,7 @@ pub async fn list_for_ever(
         // Also what another process wrote is shown then.
         tokio::time::sleep_until(census.leads()).await;
         let (mut under_way, mut known) = (JoinSet::new(), HashSet::new());
+        let turns = Rounds::turns();
         loop {
             ctx.index.until_current(&ResourceKind::KINDS).await;
             for name in ctx.index.accounts() {
@@ -74,6 +78,7 @@ pub async fn list_for_ever(
                         census: Arc::clone(census),
                         queue: queue.clone(),
                         take: Arc::clone(&take),
+                        turns: Arc::clone(&turns),
                         since: Mutex::default(),
                     };
                     let span = tracing::info_span!("listing", account = %name);
@@ -136,11 +141,18 @@ pub struct Rounds {
     pub census: Arc<Census>,
     pub queue: Queue<RoleId>,
     pub take: TakeInHand,
+    /// Those of all accounts.
+    pub turns: Arc<Semaphore>,
     /// By unique id: since when nothing explains roles that the status of the account has no room for. A process that begins counts anew.
     pub since: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 impl Rounds {
+    /// For all accounts together.
+    pub fn turns() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(SHOWN_AT_ONCE))
+    }
+
     /// Until the account is no more, or can't be used.
     async fn of_account(self, name: ObjectName) -> ObjectName {
         let mut failed: u32 = 0;
@@ -189,11 +201,12 @@ impl Rounds {
         let began = self.ctx.now();
         let listed = roles.list_roles(&naming::role_path(&self.ctx.cluster)).await?;
         let names: HashSet<RoleName> = listed.iter().map(|role| role.name.clone()).collect();
+        // Only now: an account that does not answer takes no turn. The semaphore is never closed.
+        let turn = self.turns.acquire().await.ok();
         // After it: what AWS lists was made for an object that is known by now.
-        let ObjectsRoles {
-            mut expected,
-            names: explained,
-        } = self.objects_roles(account).await?;
+        let mut expected = self.expected(account).await?;
+        let others = names.iter().filter(|name| !expected.contains_key(*name));
+        let explained_elsewhere = self.with_object(others.cloned().collect()).await?;
         let mut unexplained = Vec::new();
         let shown = self
             .show(&listing, roles.as_ref(), listed, &mut expected, &mut unexplained)
@@ -201,10 +214,6 @@ impl Rounds {
         if let Err(error) = &shown {
             tracing::info!(%error, "AWS does not list the IAM roles in full");
         }
-        unexplained.retain(|observed: &ObservedOrphan| !explained.contains(&observed.role.name));
-        // Those that are gone by now explain nothing.
-        let explained = names.len() - unexplained.len();
-        let unexplained = self.look_at(roles.as_ref(), unexplained).await;
         // What should be there and was not shown, or is not even in the list where nothing was shown.
         for (name, role) in expected {
             if role.is_there && (shown.is_ok() || !names.contains(&name)) {
@@ -214,6 +223,11 @@ impl Rounds {
         self.census
             .until_few_are_left(&account.name, 0, PAGE_WITHIN)
             .await;
+        drop(turn);
+        unexplained.retain(|observed: &ObservedOrphan| !explained_elsewhere.contains(&observed.role.name));
+        // Those that are gone by now explain nothing.
+        let explained = names.len() - unexplained.len();
+        let unexplained = self.look_at(roles.as_ref(), unexplained).await;
         Ok(ListedAccount {
             began,
             roles: explained + unexplained.len(),
@@ -325,24 +339,36 @@ impl Rounds {
         self.queue.add(id.clone(), Lane::Routine);
     }
 
-    /// The roles that there may be for objects.
-    async fn objects_roles(&self, account: &Arc<Account>) -> Result<ObjectsRoles, ReconcileError> {
+    /// The roles that there may be for objects that name the account.
+    async fn expected(
+        &self,
+        account: &Arc<Account>,
+    ) -> Result<HashMap<RoleName, ExpectedRole>, ReconcileError> {
         let (cluster, account) = (self.ctx.cluster.clone(), Arc::clone(account));
         let of_objects = move |index: &Index| {
-            let mut roles = ObjectsRoles::default();
-            for id in index.roles() {
-                let name = naming::role_name(&cluster, &id);
-                if index.account_of_role(&id).as_ref() == Some(&account.name) {
-                    let is_there = index.role(&id).is_some_and(|role| {
-                        let is_existing = role.head().is_some_and(|role| role.is_existing);
-                        !is_existing && role.state.role_id.is_some()
-                    });
-                    roles.expected.insert(name.clone(), ExpectedRole { id, is_there });
-                }
-                // In whatever account: an object that can't be read names none.
-                roles.names.insert(name);
-            }
-            roles
+            let roles = index.roles_naming(&account.name).into_iter().map(|id| {
+                let is_there = index.role(&id).is_some_and(|role| {
+                    let is_existing = role.head().is_some_and(|role| role.is_existing);
+                    !is_existing && role.state.role_id.is_some()
+                });
+                (naming::role_name(&cluster, &id), ExpectedRole { id, is_there })
+            });
+            roles.collect()
+        };
+        self.ctx.decide(of_objects).await
+    }
+
+    /// Those of the names that a role has for an object which names another account, or can't be read, and so may name any.
+    async fn with_object(&self, names: HashSet<RoleName>) -> Result<HashSet<RoleName>, ReconcileError> {
+        if names.is_empty() {
+            return Ok(names);
+        }
+        let cluster = self.ctx.cluster.clone();
+        let of_objects = move |index: &Index| {
+            let all = index.roles().into_iter();
+            all.map(|id| naming::role_name(&cluster, &id))
+                .filter(|name| names.contains(name))
+                .collect()
         };
         self.ctx.decide(of_objects).await
     }
@@ -431,15 +457,6 @@ impl Rounds {
             self.queue.add(orphan.id.clone(), Lane::Routine);
         }
     }
-}
-
-/// The roles that there may be for objects.
-#[derive(Default)]
-struct ObjectsRoles {
-    /// Those in the account, by their names there.
-    expected: HashMap<RoleName, ExpectedRole>,
-    /// The names of all.
-    names: HashSet<RoleName>,
 }
 
 /// Why roles were not listed.

@@ -281,3 +281,34 @@ fn who_sums_up_its_findings_is_told_when_they_change_and_nobody_else() {
     }
     assert!(capped("s3:PutObject").is_empty(), "nothing has changed");
 }
+
+#[test]
+fn roles_that_name_an_account_are_those_whose_account_it_is() {
+    let index = shared();
+    let unreadable = |role: Value| with(again(role), "/spec/policies", json!("none"));
+    index.apply(
+        ResourceKind::Roles,
+        object(deleting(role("payments", "going", "s3:GetObject"))),
+    );
+    index.apply(
+        ResourceKind::Roles,
+        object(unreadable(role("payments", "broken", "s3:GetObject"))),
+    );
+    let agree = |count: usize| {
+        for (account, count) in [("production", count), ("staging", 0)] {
+            let account = named(account);
+            let of_account = |id: &RoleId| index.account_of_role(id).as_ref() == Some(&account);
+            let mut expected = index.roles();
+            expected.retain(of_account);
+            assert_eq!(index.roles_naming(&account), expected);
+            assert_eq!(expected.len(), count, "{account}");
+        }
+    };
+    // Three are bound or written, and one is going.
+    agree(4);
+    index.apply(
+        ResourceKind::ClusterRoles,
+        object(unreadable(cluster_role(&["payments", "ledger"], "s3:GetObject"))),
+    );
+    agree(4);
+}

@@ -108,6 +108,7 @@ impl World {
             census: Arc::clone(self.controller.census()),
             queue: Queue::new(Workers::AWS, |_| Place::default()),
             take,
+            turns: Rounds::turns(),
             since: Mutex::default(),
         };
         let account = self.index.account(&account().name).known().cloned().unwrap();
