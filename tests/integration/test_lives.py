@@ -259,7 +259,7 @@ def test_a_revocation_behind_a_connection_that_went_silent_counts_within_thirty_
         team.wait_answer(200)
         wire.silence()
         scenario.admin.delete(team.binding_path())
-        # By then it is heard, or known to be unheard: 503. A machine with other work is late with the connection, not with the refusal.
+        # The watch is begun anew 25 s after it last said something, and not by a connection that was kept and is silent, too.
         wait_until(lambda: team.ask()[0] != 200, "no session is given", 32)
         team.wait_answer(403, timeout=90)
     finally:

@@ -5,7 +5,10 @@ use std::time::Duration;
 use futures::io::AsyncReadExt as _;
 use http::{HeaderValue, header::USER_AGENT};
 use hyper_timeout::TimeoutConnector;
-use hyper_util::{client::legacy::connect::HttpConnector, rt::TokioExecutor};
+use hyper_util::{
+    client::legacy::connect::HttpConnector,
+    rt::{TokioExecutor, TokioTimer},
+};
 use kube::{
     client::{ConfigExt as _, retry::RetryPolicy},
     config::InferConfigError,
@@ -22,6 +25,9 @@ const READ_TIMEOUT: Duration = Duration::from_secs(40);
 const KEEPALIVE: Duration = Duration::from_secs(5);
 const KEEPALIVE_PROBES: u32 = 3;
 const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
+/// How long a connection that nobody uses is kept for the next request. One may have gone silent meanwhile, and whoever is given it waits in vain. A watch
+/// behind such a connection is begun anew 5 s later at the earliest, and must not be given another one.
+const KEPT: Duration = Duration::from_secs(4);
 /// Another try where the API server says that it is busy (429, 503, 504), after what it says or these pauses. Callers
 /// have deadlines of their own.
 const RETRIES: u32 = 5;
@@ -88,9 +94,17 @@ pub fn install_crypto_provider() -> Result<(), ClientError> {
 ///
 /// Single requests have no deadline of their own (watches share the client): callers set one.
 pub async fn kube_client(user_agent: &str) -> Result<kube::Client, ClientError> {
-    let mut config = kube::Config::infer()
+    let config = kube::Config::infer()
         .await
         .map_err(|error| ClientError::Config(Box::new(error)))?;
+    client_of(config, user_agent, KEPT)
+}
+
+fn client_of(
+    mut config: kube::Config,
+    user_agent: &str,
+    kept: Duration,
+) -> Result<kube::Client, ClientError> {
     let agent =
         HeaderValue::from_str(user_agent).map_err(|_| ClientError::UserAgent(user_agent.to_owned()))?;
     config.headers.push((USER_AGENT, agent));
@@ -114,7 +128,12 @@ pub async fn kube_client(user_agent: &str) -> Result<kube::Client, ClientError> 
         .option_layer(config.auth_layer().map_err(build)?)
         .layer(config.extra_headers_layer().map_err(build)?)
         .map_err(BoxError::from)
-        .service(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector));
+        .service(
+            hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+                .pool_timer(TokioTimer::new())
+                .pool_idle_timeout(kept)
+                .build(connector),
+        );
     Ok(kube::Client::new(service, namespace))
 }
 
@@ -168,4 +187,59 @@ fn connector() -> HttpConnector {
     http.set_keepalive_retries(Some(KEEPALIVE_PROBES));
     http.set_tcp_user_timeout(Some(UNACKNOWLEDGED));
     http
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+
+    /// Answers the first `answers` requests of a connection, which then stays open and says nothing more.
+    async fn serve(mut connection: TcpStream, answers: usize) {
+        let mut text = Vec::new();
+        for _ in 0..answers {
+            while !text.ends_with(b"\r\n\r\n") {
+                if matches!(connection.read_buf(&mut text).await, Ok(0) | Err(_)) {
+                    return;
+                }
+            }
+            text.clear();
+            if connection.write_all(ANSWER).await.is_err() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Asks twice, the second time when that connection is kept no more or still is, a server whose connections answer so often. Gives whether each
+    /// was answered.
+    async fn asked_twice(answers: usize, kept: Duration, pause: Duration) -> [bool; 2] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(serve(connection, answers));
+            }
+        });
+        let config = kube::Config::new(format!("http://{address}").parse().unwrap());
+        let client = client_of(config, "test", kept).unwrap();
+        let ask = || document(&client, "/version", 100, Duration::from_secs(10));
+        let first = ask().await.is_ok();
+        tokio::time::sleep(pause).await;
+        [first, ask().await.is_ok()]
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_went_silent_while_nobody_used_it_is_not_used_again() {
+        let (short, long) = (Duration::from_millis(20), Duration::from_secs(60));
+        assert_eq!(asked_twice(1, short, 3 * short).await, [true, true]);
+        // One that answers is used again.
+        assert_eq!(asked_twice(2, long, Duration::ZERO).await, [true, true]);
+    }
 }
