@@ -28,6 +28,9 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(20);
 /// How long a connection that nobody uses is kept for the next request. One may have gone silent meanwhile, and whoever is given it waits in vain. A watch
 /// behind such a connection is begun anew 5 s later at the earliest, and must not be given another one.
 const KEPT: Duration = Duration::from_secs(4);
+/// What is read at once of an answer, in bytes, and the longest head of one. A connection keeps a buffer as large as its largest read, up to 400 KB if
+/// nobody says otherwise, and a watch keeps its connection.
+const BUFFER: usize = 64 * 1024;
 /// Another try where the API server says that it is busy (429, 503, 504), after what it says or these pauses. Callers
 /// have deadlines of their own.
 const RETRIES: u32 = 5;
@@ -132,6 +135,7 @@ fn client_of(
             hyper_util::client::legacy::Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
                 .pool_idle_timeout(kept)
+                .http1_max_buf_size(BUFFER)
                 .build(connector),
         );
     Ok(kube::Client::new(service, namespace))
