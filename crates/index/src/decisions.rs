@@ -13,7 +13,7 @@ use kube::api::ObjectMeta;
 
 use crate::{
     cluster_roles::instance_entry,
-    decided::{BindingKey, FederatedKey, recalled, remembered},
+    decided::{BindingKey, FederatedKey, recalled},
     entry::{BindingState, Entry, Meta, ResourceKind, RoleState, View},
     index::Index,
     look::Seen,
@@ -216,7 +216,8 @@ impl Index {
 
     fn stored_role(&self, id: &RoleId, role: &Role, version: u64, facts: &RoleFacts) -> Arc<Decision> {
         let key = [version, facts.account_version, facts.limits_version];
-        remembered(&self.decisions.roles, id, key, || self.about_role(role, facts))
+        self.decisions
+            .remembered(|all| &all.roles, id, key, || self.about_role(role, facts))
     }
 
     /// Decides about a stored binding and its role. `None` when the binding is not there, can't be read or is being
@@ -304,7 +305,10 @@ impl Index {
         }
         let binding = stored.binding.parsed().ok()?;
         let answer = || self.about_binding(&binding, &stored.role(), stored.facts.as_ref());
-        Some(remembered(&self.decisions.bindings, id, stored.key, answer))
+        Some(
+            self.decisions
+                .remembered(|all| &all.bindings, id, stored.key, answer),
+        )
     }
 
     /// Decides about a role as if it were stored. Undecided, without saying what is missing, as long as

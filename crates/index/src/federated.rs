@@ -9,7 +9,6 @@ use deputy_delegation::{
 use kube::api::DynamicObject;
 
 use crate::{
-    decided::remembered,
     decisions::{GrantRef, RoleFacts},
     dirty::Dirty,
     entry::{Entry, FederatedState, Stored, View},
@@ -150,9 +149,12 @@ impl Index {
             .as_ref()
             .is_some_and(|holder| *holder != binding.id.namespace);
         let key = facts.key_of_federated(version, is_anothers);
-        let decision = remembered(&self.decisions.federated, id, key, || {
-            decide(&self.question_of_federated(&binding, &facts, held_by.as_ref()))
-        });
+        let decision = self.decisions.remembered(
+            |all| &all.federated,
+            id,
+            key,
+            || decide(&self.question_of_federated(&binding, &facts, held_by.as_ref())),
+        );
         Some(FederatedDecision {
             binding,
             account: facts.account,

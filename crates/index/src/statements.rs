@@ -9,7 +9,6 @@ use deputy_delegation::{
 use kube::api::DynamicObject;
 
 use crate::{
-    decided::remembered,
     decisions::{GrantRef, RoleFacts},
     dirty::Dirty,
     entry::{StatementState, Stored, View},
@@ -125,9 +124,12 @@ impl Index {
             (statement, stored.version, facts)
         };
         let key = facts.key_of(version);
-        Some(remembered(&self.decisions.statements, id, key, || {
-            decide(&self.question_of_statement(&statement, &facts))
-        }))
+        Some(self.decisions.remembered(
+            |all| &all.statements,
+            id,
+            key,
+            || decide(&self.question_of_statement(&statement, &facts)),
+        ))
     }
 
     /// Decides about a statement as if it were stored. Undecided, without saying what is missing, as long as [`Index::can_decide`] is

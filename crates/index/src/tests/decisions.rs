@@ -322,10 +322,24 @@ fn an_older_binding_that_can_not_be_read_keeps_others_from_being_the_default() {
 }
 
 #[test]
+fn grants_accepted_by_the_same_statements_share_the_answer() {
+    let index = index();
+    for (name, action) in [("same", "s3:GetObject"), ("broad", "sqs:*"), ("broader", "sqs:*")] {
+        index.apply(ResourceKind::Roles, object(role("payments", name, action)));
+    }
+    let decided = |name: &str| index.decide_role(&role_id("payments", name)).unwrap().1;
+    assert!(role_decision(&index).is_accepted());
+    assert!(Arc::ptr_eq(&role_decision(&index), &decided("same")));
+    assert_eq!(decided("broad"), decided("broader"));
+    assert!(!Arc::ptr_eq(&decided("broad"), &decided("broader")));
+    assert!(!decided("broad").is_accepted());
+}
+
+#[test]
 fn an_answer_from_memory_is_never_older_than_its_facts() {
     let index = index();
     assert!(role_decision(&index).is_accepted());
-    assert!(Arc::ptr_eq(&role_decision(&index), &role_decision(&index)));
+    assert_eq!(made_anew(&index, || drop(role_decision(&index))), 0);
     index.apply(
         ResourceKind::Limits,
         object(again(limit("payments", &["payments*"], "s3:ListBucket"))),

@@ -16,7 +16,7 @@ mod watching;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
 };
 
 use deputy_delegation::{
@@ -166,6 +166,14 @@ fn reasons(decision: &Decision) -> Vec<Reason> {
         Decision::Refused(violations) => violations.iter().map(|v| v.reason).collect(),
         other => panic!("not refused: {other:?}"),
     }
+}
+
+/// How many answers were made anew while `ask` asked.
+fn made_anew(index: &Index, ask: impl FnOnce()) -> usize {
+    let made = || index.decisions.made.load(Ordering::Relaxed);
+    let before = made();
+    ask();
+    made() - before
 }
 
 fn role_decision(index: &Index) -> Arc<Decision> {
