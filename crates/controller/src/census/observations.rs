@@ -126,6 +126,7 @@ impl Census {
         // Nothing that was asked since then, or will be, depends on them.
         let propagation = self.propagation;
         state.written.retain(|_, begun| *begun + propagation >= oldest);
+        state.shrink();
         Listing {
             account: Arc::clone(account),
             asked,
@@ -198,7 +199,9 @@ impl Census {
         state.running.remove(account);
         state.listed.insert(account.clone());
         let waited = state.waiting.extract_if(|_, awaited| awaited == account);
-        waited.map(|(id, _)| id).collect()
+        let waited = waited.map(|(id, _)| id).collect();
+        state.shrink();
+        waited
     }
 
     /// The account is no more.
@@ -228,6 +231,13 @@ impl Census {
 }
 
 impl State {
+    /// Roles by the thousand are written, shown or waited for at a time, and few at other times.
+    fn shrink(&mut self) {
+        self.written.shrink_to_fit();
+        self.held.shrink_to_fit();
+        self.waiting.shrink_to_fit();
+    }
+
     /// This was shown of a role.
     fn hold(&mut self, id: &RoleId, sighting: Sighting) {
         self.take(id);

@@ -152,6 +152,10 @@ impl<K: Clone + Eq + Hash> WaitingKeys<K> {
 
     fn remove(&mut self, key: &K) -> Option<Lane> {
         let Standing { lane, place, number } = self.places.remove(key)?;
+        if self.places.is_empty() {
+            // When a process begins, all keys waited: it has no use for a table of that size any more.
+            self.places.shrink_to_fit();
+        }
         *self.counts.at(lane) -= 1;
         let accounts = self.lanes.get_mut(index(lane))?;
         let keys = accounts.get_mut(&place.account)?;

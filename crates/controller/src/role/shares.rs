@@ -11,8 +11,9 @@ const HASH_CHARS: usize = 32;
 /// How much the sessions of ServiceAccounts get of a role.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SessionShares {
-    /// Of each that has a session policy by one of its bindings, by each of them.
-    restricted: BTreeMap<ServiceAccountName, Vec<SessionShare>>,
+    /// Of each that has a session policy by one of its bindings, by each of them; sorted. One is kept of each role, and most have one entry, for which
+    /// a tree would take eleven times as much.
+    restricted: Box<[(ServiceAccountName, Box<[SessionShare]>)]>,
 }
 
 impl SessionShares {
@@ -29,7 +30,16 @@ impl SessionShares {
             }
         }
         all.retain(|_, shares| shares.iter().any(|share| !share.is_whole()));
-        Self { restricted: all }
+        let restricted = all.into_iter().map(|(name, shares)| (name, shares.into()));
+        Self {
+            restricted: restricted.collect(),
+        }
+    }
+
+    /// Those of this one, if it has a session policy.
+    fn get(&self, name: &ServiceAccountName) -> Option<&[SessionShare]> {
+        let at = self.restricted.binary_search_by(|(of, _)| of.cmp(name)).ok()?;
+        self.restricted.get(at).map(|(_, shares)| shares.as_ref())
     }
 
     /// Whether none has a session policy.
@@ -46,13 +56,13 @@ impl SessionShares {
 
     /// The marks of all sessions that there may be of this one.
     pub fn marks_of(&self, name: &ServiceAccountName) -> BTreeSet<String> {
-        let shares = self.restricted.get(name).into_iter().flatten();
+        let shares = self.get(name).into_iter().flatten();
         shares.filter_map(|share| share.mark(name)).collect()
     }
 
     /// What the record says of this one.
     pub fn hash_of(&self, name: &ServiceAccountName) -> Option<String> {
-        let shares = self.restricted.get(name)?;
+        let shares = self.get(name)?;
         let has_whole = shares.iter().any(SessionShare::is_whole);
         let marks = self.marks_of(name);
         // No mark is empty.
@@ -64,8 +74,8 @@ impl SessionShares {
     pub fn recorded(&self, most: usize) -> Vec<SessionPoliciesStatus> {
         let hashes: Vec<SessionPoliciesStatus> = self
             .restricted
-            .keys()
-            .filter_map(|name| {
+            .iter()
+            .filter_map(|(name, _)| {
                 Some(SessionPoliciesStatus {
                     service_account: Some(name.to_string()),
                     hash: self.hash_of(name)?,
@@ -84,7 +94,7 @@ impl SessionShares {
 
     /// Whether every session that this one had by `former` is known to be covered by one that it has now.
     pub fn cover(&self, former: &Self, name: &ServiceAccountName) -> bool {
-        let (Some(now), Some(before)) = (self.restricted.get(name), former.restricted.get(name)) else {
+        let (Some(now), Some(before)) = (self.get(name), former.get(name)) else {
             return false;
         };
         before.iter().all(|old| now.iter().any(|new| new.covers(old)))
