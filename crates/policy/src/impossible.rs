@@ -21,6 +21,9 @@ use crate::{
 const WORK: u64 = 20_000_000;
 /// So many actions are denied at most, over all resources; more would cost more to compare than they are worth.
 const MAX_ACTIONS: usize = 8_192;
+/// Actions that some requests make on no resource although the reference says which resources they take: `sns:Publish` sends to a phone number.
+/// <https://docs.aws.amazon.com/step-functions/latest/dg/connect-sns.html>
+const ALSO_ON_NOTHING: &[&str] = &["sns:Publish"];
 /// So many groups of actions that take the same resources are looked at where all resources are granted, for the same reason.
 const MAX_FAMILIES: usize = 128;
 
@@ -76,9 +79,9 @@ pub fn impossible(documents: &[&Document]) -> Option<Document> {
     Document::new(first.version(), denies, first.kind()).ok()
 }
 
-/// A policy that denies what the Allow statements of `documents` grant on every resource (`"Resource": "*"`) and no request in
-/// `partition` can be: actions on what is none of the resources that they take, the lone `*` included. `None` when there is nothing of the
-/// sort, or too much of it.
+/// A policy that denies what the Allow statements of `documents` grant in every partition (on `"*"`, on `arn:*:…` or by `NotResource`) and no
+/// request in `partition` can be, as far as the reference knows: actions on what is none of the resources that they take, the lone `*`
+/// included. `None` when there is nothing of the sort, or too much of it.
 ///
 /// `sqs:SendMessage` on `*` is about the queues of the account's partition, and nothing else.
 pub fn impossible_anywhere(documents: &[&Document], partition: &str) -> Option<Document> {
@@ -89,14 +92,10 @@ pub fn impossible_anywhere(documents: &[&Document], partition: &str) -> Option<D
     for document in documents {
         let compiled = &document.compiled().statements;
         for (statement, compiled) in document.statements().iter().zip(compiled) {
-            let resources = compiled.resources.as_ref().filter(|resources| !resources.negated);
-            let is_of_all = resources.is_some_and(|resources| {
-                resources
-                    .items
-                    .iter()
-                    .any(|resource| matches!(resource, ResourcePattern::Any))
+            let is_everywhere = compiled.resources.as_ref().is_some_and(|resources| {
+                resources.negated || resources.items.iter().any(is_of_every_partition)
             });
-            if statement.effect != Effect::Allow || !is_of_all {
+            if statement.effect != Effect::Allow || !is_everywhere {
                 continue;
             }
             for action in known_actions(statement, &mut work) {
@@ -130,8 +129,22 @@ pub fn impossible_anywhere(documents: &[&Document], partition: &str) -> Option<D
     Document::new(first.version(), denies, first.kind()).ok()
 }
 
-/// Patterns of the resources that the action takes in the partition; `None` where it takes none, or a policy can't name them.
+fn is_of_every_partition(resource: &ResourcePattern) -> bool {
+    match resource {
+        ResourcePattern::Any => true,
+        ResourcePattern::Arn(arn) => {
+            let [_, partition, ..] = &arn.head;
+            partition.as_literal().is_none()
+        }
+    }
+}
+
+/// Patterns of the resources that the action takes in the partition; `None` where it takes none, or other requests have none, or a policy
+/// can't name them.
 fn taken_by(action: Action, partition: &str) -> Option<Vec<String>> {
+    if ALSO_ON_NOTHING.contains(&action.text().as_str()) {
+        return None;
+    }
     let shapes = action.resource_types().flat_map(|of| &of.shapes);
     let patterns = shapes.map(|shape| {
         let [arn, any, service, region, account, rest] = shape.parts();
@@ -200,36 +213,70 @@ mod tests {
     #[test]
     fn an_action_on_everything_is_one_on_what_it_takes() {
         for action in services().flat_map(|service| service.actions()) {
-            let text = action.text();
-            let json = format!(
-                r#"{{"Version":"2012-10-17","Statement":{{"Effect":"Allow","Action":"{text}","Resource":"*"}}}}"#
-            );
-            let document = Document::parse(&json, PolicyKind::Identity).unwrap();
-            let Some(denies) = impossible_anywhere(&[&document], "aws") else {
-                assert!(taken_by(action, "aws").is_none(), "{text}");
-                continue;
-            };
-            let layers = Layers {
-                identity: &[&document, &denies],
-                boundary: None,
-                session: None,
-            };
-            let allows = |resource: &str| {
-                let request = Request {
-                    action: text.clone(),
-                    resource: resource.to_owned(),
-                    principal: None,
-                    context: Context::new(),
-                };
-                evaluate(&layers, &request).decision == AccessDecision::Allowed
-            };
-            for shape in action.resource_types().flat_map(|of| &of.shapes) {
-                let resource = shape.instance("aws", "eu-central-1", "123456789012", "some");
-                assert!(allows(&resource), "{text} on {resource}");
-                let elsewhere = shape.instance("aws-cn", "cn-north-1", "123456789012", "some");
-                assert!(!allows(&elsewhere), "{text} on {elsewhere}");
+            for (element, all) in [
+                ("Resource", "*"),
+                ("NotResource", "arn:aws:none:::none"),
+                ("Resource", "arn:*:*"),
+            ] {
+                takes_what_it_takes(action, element, all);
             }
-            assert!(!allows("*"), "{text} on *");
         }
+    }
+
+    fn takes_what_it_takes(action: Action, element: &str, all: &str) {
+        let text = action.text();
+        // The service of an ARN is spelled out.
+        let services = action
+            .resource_types()
+            .flat_map(|of| &of.shapes)
+            .map(|shape| shape.parts()[2].to_owned());
+        let services: BTreeSet<String> = services
+            .filter(|service| !service.contains(['*', '%', '?']))
+            .collect();
+        let resources: Vec<String> = match all {
+            "arn:*:*" => services
+                .iter()
+                .map(|service| format!("arn:*:{service}:*:*:*"))
+                .collect(),
+            all => vec![all.to_owned()],
+        };
+        if resources.is_empty() {
+            return;
+        }
+        let value = serde_json::json!({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": text, element: resources}});
+        let document = Document::from_value(&value, PolicyKind::Identity).unwrap();
+        let Some(denies) = impossible_anywhere(&[&document], "aws") else {
+            assert!(taken_by(action, "aws").is_none(), "{text}");
+            return;
+        };
+        let layers = Layers {
+            identity: &[&document, &denies],
+            boundary: None,
+            session: None,
+        };
+        let allows = |resource: &str| {
+            let request = Request {
+                action: text.clone(),
+                resource: resource.to_owned(),
+                principal: None,
+                context: Context::new(),
+            };
+            evaluate(&layers, &request).decision == AccessDecision::Allowed
+        };
+        for shape in action.resource_types().flat_map(|of| &of.shapes) {
+            let resource = shape.instance("aws", "eu-central-1", "123456789012", "some");
+            assert!(allows(&resource), "{text} on {resource}");
+            let elsewhere = shape.instance("aws-cn", "cn-north-1", "123456789012", "some");
+            assert!(!allows(&elsewhere), "{text} on {elsewhere}");
+        }
+        assert!(!allows("*"), "{text} on *");
+    }
+
+    /// A message to a phone number is authorised on the lone `*`.
+    #[test]
+    fn what_is_also_done_on_no_resource_stays() {
+        let publish = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sns:Publish","Resource":"*"}}"#;
+        let publish = Document::parse(publish, PolicyKind::Identity).unwrap();
+        assert!(impossible_anywhere(&[&publish], "aws").is_none());
     }
 }
