@@ -43,7 +43,7 @@ fn is_of(theory: Theory, text: &str) -> bool {
     match theory {
         Theory::Text | Theory::Binary | Theory::Mixed => true,
         Theory::Number => compare_numbers(text, "0").is_some(),
-        Theory::Date => compare_dates(text, "2020").is_some(),
+        Theory::Date => compare_dates(text, "2020-01-01").is_some(),
         Theory::Bool => ["true", "false"].contains(&text.to_lowercase().as_str()),
         Theory::Address => text.parse::<IpAddr>().is_ok(),
         Theory::Arn => is_arn(text),

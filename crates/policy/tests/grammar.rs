@@ -420,7 +420,6 @@ fn every_operator_takes_if_exists_and_set_operators_but_null() {
 #[test]
 fn dates_and_addresses_have_the_forms_of_the_guide() {
     for date in [
-        "2020",
         "2020-01",
         "2020-01-01",
         "2020-01-01T00:00Z",
@@ -432,6 +431,10 @@ fn dates_and_addresses_have_the_forms_of_the_guide() {
             Identity,
         );
     }
+    // AWS documents both notations, and no rule which of them four digits are.
+    let year = condition(Identity, json!({"DateLessThan": {"aws:CurrentTime": "2020"}}));
+    let refused = Document::from_value(&year, Identity).unwrap_err().to_string();
+    assert!(refused.contains("write 2020-01-01"), "{refused}");
     for address in ["203.0.113.0/24", "203.0.113.7", "2001:db8::/32", "2001:db8::1"] {
         read(
             &condition(Identity, json!({"IpAddress": {"aws:SourceIp": address}})),

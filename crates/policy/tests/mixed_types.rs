@@ -64,7 +64,7 @@ const TYPES: &[(&str, &[(&str, &str)])] = &[
 ];
 
 /// No type, one type, and several: `4` is a number and four seconds after 1970, `1577836800` a number and the first of 2020,
-/// `2020` a number, the same date, and base64.
+/// `2020` a number, base64, and no date: it may be a year or seconds.
 const VALUES: &[&str] = &[
     "zz",
     "",

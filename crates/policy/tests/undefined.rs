@@ -53,6 +53,18 @@ fn verdicts_hold_under_every_reading(
     others: &[Reading],
     unknown: usize,
 ) {
+    let counts = counts_of_verdicts(kind, statements, sure, others, unknown);
+    assert!(counts[2] > 20, "{counts:?}");
+}
+
+/// The same, of which pairs there were: contained, exceeding, and those where it depends on the reading.
+fn counts_of_verdicts(
+    kind: PolicyKind,
+    statements: &[Value],
+    sure: &[Reading],
+    others: &[Reading],
+    unknown: usize,
+) -> [usize; 3] {
     let policies = policies(kind, statements);
     let (mut counts, mut open) = ([0; 3], 0);
     for (candidate, of_candidate) in &policies {
@@ -96,11 +108,12 @@ fn verdicts_hold_under_every_reading(
         }
     }
     eprintln!("{open} of {counts:?}");
-    assert!(counts.iter().all(|count| *count > 20), "{counts:?}");
+    assert!(counts[0] > 20 && counts[1] > 20, "{counts:?}");
     assert!(
         open * 100 <= unknown * (counts[0] + counts[1]),
         "{open} of {counts:?}"
     );
+    counts
 }
 
 /// It is about what the policy is attached to, or about nothing.
@@ -308,6 +321,129 @@ fn a_condition_without_values_holds_or_does_not() {
     let readings = [(true, true), (true, false), (false, true), (false, false)];
     let readings = readings.map(|(equals, differs)| reading(equals, differs));
     verdicts_hold_under_every_reading(PolicyKind::Identity, &statements, &readings, &[], 2);
+}
+
+/// Identity statements with one condition each on a tag of the request, and how the condition lies to each request in each reading.
+fn on_a_tag(conditions: &[(&str, Value)]) -> Vec<Value> {
+    let statement = |(operator, value): &(&str, Value)| json!({"Action": "ec2:A", "Resource": "*", "Condition": {*operator: {"aws:RequestTag/a": value}}});
+    conditions.iter().map(statement).collect()
+}
+
+/// `ForAllValues` holds of an empty text as of no value, says the guide; and services compare it.
+#[test]
+fn for_all_values_takes_an_empty_text_for_none_or_compares_it() {
+    let statements = on_a_tag(&[
+        ("ForAllValues:StringEquals", json!("a")),
+        ("ForAllValues:StringLike", json!("b")),
+        ("StringEqualsIfExists", json!("a")),
+        ("StringEquals", json!(["a", "b"])),
+        ("StringEquals", json!("")),
+        ("StringNotEquals", json!("a")),
+    ]);
+    let requests = [None, Some(""), Some("a"), Some("b"), Some("x")];
+    let reading = |none: bool| -> Reading {
+        let matched = |value: Option<&str>| {
+            let is_none = value.is_none() || (none && value == Some(""));
+            vec![
+                is_none || value == Some("a"),
+                is_none || value == Some("b"),
+                matches!(value, None | Some("a")),
+                matches!(value, Some("a" | "b")),
+                value == Some(""),
+                value != Some("a"),
+            ]
+        };
+        requests.into_iter().map(matched).collect()
+    };
+    verdicts_hold_under_every_reading(
+        PolicyKind::Identity,
+        &statements,
+        &[reading(false), reading(true)],
+        &[],
+        1,
+    );
+}
+
+/// The guide has people write `Null` beside `ForAllValues`, against values that are none: so that takes the same for none.
+#[test]
+fn null_beside_for_all_values_guards_against_empty_texts() {
+    let of = |conditions: Value| {
+        let statement =
+            json!({"Effect": "Allow", "Action": "ec2:A", "Resource": "*", "Condition": conditions});
+        let value = json!({"Version": "2012-10-17", "Statement": statement});
+        Document::from_value(&value, PolicyKind::Identity).unwrap()
+    };
+    let keys = |operator: &str, values: Value| json!({operator: {"aws:TagKeys": values}, "Null": {"aws:TagKeys": "false"}});
+    let guarded = of(keys("ForAllValues:StringEquals", json!(["a"])));
+    let some = of(json!({"ForAnyValue:StringEquals": {"aws:TagKeys": ["a", "b"]}}));
+    let bare = of(json!({"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}));
+    let there = of(json!({"Null": {"aws:TagKeys": "false"}}));
+    let anything = of(json!({"ForAnyValue:StringLike": {"aws:TagKeys": "*"}}));
+    for (candidate, ceiling, contained) in [
+        (&guarded, &some, true),
+        (&guarded, &bare, true),
+        (&guarded, &there, true),
+        (&bare, &some, false),
+        // Nothing asks about all values: what is there is there.
+        (&anything, &there, true),
+    ] {
+        let verdict = contain(&Candidate::new(&[candidate]), ceiling);
+        let found = matches!(verdict, CheckedVerdict::Contained);
+        assert_eq!(
+            found,
+            contained,
+            "{verdict:?} {} {}",
+            candidate.to_json(),
+            ceiling.to_json()
+        );
+    }
+}
+
+/// Of letters beyond ASCII it is not said which are one when case is ignored.
+#[test]
+fn letters_that_only_some_tables_of_case_equate_are_one_or_two() {
+    let mut in_doubt = 0;
+    // Whether the evaluator takes them for one.
+    for (letter, upper, strange, evaluated) in [
+        ("k", "K", &["\u{212a}"][..], true),
+        ("s", "S", &["\u{17f}"], false),
+        ("i", "I", &["\u{130}", "\u{131}"], false),
+        ("\u{b5}", "x", &["\u{39c}", "\u{3bc}"], false),
+        ("ß", "x", &["\u{1e9e}"], true),
+        ("å", "Å", &["\u{212b}"], true),
+    ] {
+        let statements = on_a_tag(&[
+            ("StringEqualsIgnoreCase", json!(letter)),
+            ("StringNotEqualsIgnoreCase", json!(letter)),
+            ("StringEquals", json!([letter, upper])),
+            ("StringLike", json!("?")),
+        ]);
+        let requests: Vec<&str> = [letter, upper, "y", "yy"]
+            .into_iter()
+            .chain(strange.iter().copied())
+            .collect();
+        let is_one = |text: &str, open: bool| {
+            text == letter || (text == upper && upper != "x") || (open && strange.contains(&text))
+        };
+        let reading = |open: bool| -> Reading {
+            let matched = |text: &&str| {
+                let one = is_one(text, open);
+                vec![
+                    one,
+                    !one,
+                    *text == letter || *text == upper,
+                    text.chars().count() == 1,
+                ]
+            };
+            // And of what has no such tag.
+            let absent = vec![false, true, false, false];
+            requests.iter().map(matched).chain([absent]).collect()
+        };
+        let readings = [reading(evaluated), reading(!evaluated)];
+        let [sure, others] = readings.each_ref().map(std::slice::from_ref);
+        in_doubt += counts_of_verdicts(PolicyKind::Identity, &statements, sure, others, 0)[2];
+    }
+    assert!(in_doubt > 20, "{in_doubt}");
 }
 
 /// What an identity policy of these statements decides.

@@ -89,7 +89,7 @@ const ARN_PATTERNS: &[&str] = &[
 ];
 const DATES: &[&str] = &[
     "2020-01-01",
-    "2020",
+    "2020-01",
     "2020-01-01T00:00:00Z",
     "1577836800",
     "2020-01-01T00:00:01Z",
@@ -179,7 +179,7 @@ pub fn condition_value(c: &mut Choices<'_>, test: &str, key: &GeneratedKey) -> S
             Theory::Text if test.contains("Like") => return (*c.pick(MIXED_PATTERNS)).to_owned(),
             Theory::Text => return (*c.pick(MIXED)).to_owned(),
             Theory::Number => return (*c.pick(&["5", "4", "1577836800", "2020", "4.5"])).to_owned(),
-            Theory::Date => return (*c.pick(&["2020-01-01", "1577836800", "4", "2020"])).to_owned(),
+            Theory::Date => return (*c.pick(&["2020-01-01", "1577836800", "4", "2020-01"])).to_owned(),
             _ => {}
         }
     }

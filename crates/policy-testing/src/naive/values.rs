@@ -42,13 +42,16 @@ pub fn compare_dates(a: &str, b: &str) -> Option<Ordering> {
     Some(instant(a)?.cmp(&instant(b)?))
 }
 
-/// Seconds and nanoseconds since 1970. Dates are those of the W3C profile of ISO 8601: a year, a month, a day, or a day
+/// Seconds and nanoseconds since 1970. Dates are those of the W3C profile of ISO 8601: a month, a day, or a day
 /// with a time of at least hours and minutes, and a zone. Everything else that is a whole number are seconds; four digits
-/// are a year.
+/// may be either and are neither.
 fn instant(text: &str) -> Option<(i64, u32)> {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let digits = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_ascii_digit());
-    if text.len() != 4 && unsigned.len() <= 12 && digits(unsigned) {
+    if text.len() == 4 && digits(text) {
+        return None;
+    }
+    if unsigned.len() <= 12 && digits(unsigned) {
         return Some((text.parse().ok()?, 0));
     }
     let number = |text: &str, length: usize, most: i64| -> Option<i64> {

@@ -3,7 +3,10 @@
 //! The meaning is that of [`Atom::holds`], with what AWS leaves open spelled out: whoever proves something has to prove it
 //! for every [`ConditionReading`].
 
-use super::atom::{Atom, Predicate, Values};
+use super::{
+    atom::{Atom, Predicate},
+    values::Values,
+};
 use crate::ast::SetOperator;
 
 /// A type of values that a negated comparison is about. AWS does not define it for texts that are of another type.
@@ -75,6 +78,10 @@ pub(crate) struct ConditionReading {
     pub(crate) any_if_exists: bool,
     /// The types whose negated comparisons hold for a text of another type.
     pub(crate) negated_of_others: ComparedTypes,
+    /// Whether values that are all empty texts are none to `ForAllValues`, which the guide says ("a null data set, such as an empty string"), and so to
+    /// `Null`, by which the guide says that one guards against that.
+    /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html>
+    pub(crate) empty_are_none: bool,
     /// Whether statements without `Resource` are about what is asked for, `NotResource` with a variable without value matches,
     /// and conditions without values hold.
     pub(crate) open: bool,
@@ -86,6 +93,7 @@ impl ConditionReading {
         plain_of_lists: Plain::Fails,
         any_if_exists: true,
         negated_of_others: ComparedTypes::ALL,
+        empty_are_none: false,
         open: true,
     };
 
@@ -101,6 +109,14 @@ impl ConditionReading {
     /// The same with what is open read the other way.
     pub(crate) fn closed(self) -> Self {
         Self { open: false, ..self }
+    }
+
+    /// The same where the values are all empty, and those are none to `ForAllValues`.
+    pub(crate) fn of_empty(self) -> Self {
+        Self {
+            empty_are_none: true,
+            ..self
+        }
     }
 
     /// All readings that differ for values that are of another type than these, the evaluator's first. `plain`: the values
@@ -138,7 +154,8 @@ impl Atom {
     pub(crate) fn holds_for(&self, seen: ObservedValues, reading: ConditionReading) -> bool {
         let (set, negated, if_exists, values) = match &self.predicate {
             Predicate::Presence { absent, present } => {
-                return if seen.count == 0 { *absent } else { *present };
+                let is_none = seen.count == 0 || reading.empty_are_none;
+                return if is_none { *absent } else { *present };
             }
             Predicate::Attached | Predicate::Unsaid { .. } => return reading.open,
             Predicate::Resolved => return seen.count == 1 || reading.open,
@@ -167,7 +184,7 @@ impl Atom {
             (!seen.outside && !seen.other, seen.inside)
         };
         match set {
-            Some(SetOperator::ForAllValues) => all,
+            Some(SetOperator::ForAllValues) => all || reading.empty_are_none,
             Some(SetOperator::ForAnyValue) => some,
             None if seen.count == 1 => all,
             None => match (reading.plain_of_lists, negated) {

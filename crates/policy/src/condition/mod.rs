@@ -3,5 +3,6 @@
 pub(crate) mod atom;
 pub(crate) mod case;
 pub(crate) mod value;
+pub(crate) mod values;
 
 pub use crate::ast::{Condition, Operator, SetOperator, Test};

@@ -4,7 +4,6 @@ use std::net::IpAddr;
 
 /// Digits after the point, and digits before it, that a number may have.
 const DIGITS: usize = 18;
-
 /// A decimal number in units of 10⁻¹⁸; no rounding anywhere.
 pub(crate) fn decimal(text: &str) -> Option<i128> {
     let (negative, digits) = match text.strip_prefix('-') {
@@ -37,13 +36,15 @@ pub(crate) fn decimal_text(value: i128) -> String {
     }
 }
 
-/// Nanoseconds since 1970 of a date in the W3C profile of ISO 8601 (`2020`, `2020-01`, `2020-01-01`,
-/// `2020-01-01T00:00Z`, with seconds, fractions and offsets), or of whole seconds since 1970 when there are not exactly
-/// four digits.
+/// Nanoseconds since 1970 of a date in the W3C profile of ISO 8601 (`2020-01`, `2020-01-01`, `2020-01-01T00:00Z`, with seconds, fractions and
+/// offsets), or of whole seconds since 1970. Four digits are neither: AWS documents both notations, and no rule by which they are a year or seconds.
 pub(crate) fn instant(text: &str) -> Option<i128> {
+    if is_year_or_seconds(text) {
+        return None;
+    }
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let unsigned = text.strip_prefix('-').unwrap_or(text);
-    if digits(unsigned) && text.len() != 4 && unsigned.len() <= 12 {
+    if digits(unsigned) && unsigned.len() <= 12 {
         return text.parse::<i128>().ok()?.checked_mul(NANOS);
     }
     let (date, time) = match text.split_once('T') {
@@ -101,6 +102,11 @@ pub(crate) fn instant(text: &str) -> Option<i128> {
         return None;
     }
     Some(midnight + i128::from(hour * 3600 + minute * 60 + second - offset) * NANOS + fraction)
+}
+
+/// Whether a text is four digits.
+pub(crate) fn is_year_or_seconds(text: &str) -> bool {
+    text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 const NANOS: i128 = 1_000_000_000;
@@ -310,6 +316,8 @@ mod tests {
         );
         for bad in [
             "",
+            "2020",
+            "0000",
             "2020-00",
             "2020-13",
             "2020-1-1",

@@ -96,7 +96,7 @@ codes! {
     PlainOperatorOnListKey "plain-operator-on-list-key" Warning "No set operator on a key that AWS documents as a list; engines read it differently."
     UnquotedNumber "unquoted-number" Error "A number where text belongs: an account id without quotes has lost its leading zeros."
     InvalidNumber "invalid-number" Error "Not a decimal number of at most 18 digits before and after the point."
-    InvalidDate "invalid-date" Error "Neither a date of the W3C profile of ISO 8601 nor seconds since 1970."
+    InvalidDate "invalid-date" Error "Neither a date of the W3C profile of ISO 8601 nor seconds since 1970; four digits may be either."
     InvalidBool "invalid-bool" Error "Neither true nor false."
     InvalidBinary "invalid-binary" Error "Not base64."
     InvalidAddress "invalid-address" Error "Neither an IP address nor a range in CIDR notation."

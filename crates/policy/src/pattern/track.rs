@@ -253,12 +253,23 @@ impl Track {
                     self.arrive(position, out);
                 }
                 Step::One(colon) if *colon || c != ':' => self.arrive(position + 1, out),
-                Step::Char(expected) if *expected == if self.fold { fold(c) } else { c } => {
-                    self.arrive(position + 1, out);
-                }
+                Step::Char(expected) if self.takes(*expected, c) => self.arrive(position + 1, out),
                 _ => {}
             },
         }
+    }
+
+    /// Whether a character is the expected one. What may be it when case does not matter is taken where variables are read widely, and what surely is it
+    /// elsewhere.
+    fn takes(&self, expected: char, c: char) -> bool {
+        if c == expected {
+            return true;
+        }
+        self.fold
+            && match in_doubt(expected).contains(&c) {
+                true => self.wide,
+                false => fold(c) == expected,
+            }
     }
 
     /// Whether a position makes earlier ones of the same track superfluous, because what they accept is accepted from here, too.
@@ -282,10 +293,7 @@ impl Track {
     /// be complete.
     pub(crate) fn expected(&self, position: usize, out: &mut impl FnMut(Letter)) {
         match self.steps.get(position) {
-            Some(Step::Char(c)) if self.fold => variants(*c)
-                .into_iter()
-                .flatten()
-                .for_each(|c| out(Letter::Char(c))),
+            Some(Step::Char(c)) if self.fold => variants(*c).for_each(|c| out(Letter::Char(c))),
             Some(Step::Char(c)) => out(Letter::Char(*c)),
             Some(Step::Var(v)) if !self.wide && self.fold => out(Letter::Folded(*v)),
             Some(Step::Var(v)) if !self.wide => out(Letter::Var(*v)),
@@ -302,19 +310,33 @@ impl Track {
     }
 }
 
-/// The characters that fold to a lower-case one.
-fn variants(c: char) -> [Option<char>; 3] {
+/// The characters that are a lower-case one when case does not matter, or may be.
+fn variants(c: char) -> impl Iterator<Item = char> {
     let upper = c
         .to_uppercase()
         .next()
         .filter(|upper| *upper != c && fold(*upper) == c);
-    // The signs for kelvin and angstrom fold to letters, too.
-    let sign = match c {
-        'k' => Some('\u{212a}'),
-        'å' => Some('\u{212b}'),
-        _ => None,
-    };
-    [Some(c), upper, sign]
+    std::iter::once(c).chain(upper).chain(in_doubt(c).iter().copied())
+}
+
+/// Characters that are this lower-case one by some tables of case and are not by others. AWS says "ignoring case" and not by which.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_String>
+fn in_doubt(c: char) -> &'static [char] {
+    match c {
+        // With a dot above and without one.
+        'i' => &['\u{130}', '\u{131}'],
+        // The sign for kelvin.
+        'k' => &['\u{212a}'],
+        // The long s.
+        's' => &['\u{17f}'],
+        // The Greek letter, for which the sign stands.
+        '\u{b5}' => &['\u{39c}', '\u{3bc}'],
+        // The capital one, whose lower case it is and which is not its upper case.
+        'ß' => &['\u{1e9e}'],
+        // The sign for angstrom.
+        'å' => &['\u{212b}'],
+        _ => &[],
+    }
 }
 
 fn append(steps: &mut Vec<Step>, pattern: &Pattern, cases: &VariableCases, colon: bool) -> Option<()> {

@@ -2,7 +2,10 @@
 
 use crate::{
     ast::SetOperator,
-    condition::atom::{Atom, Predicate, Values},
+    condition::{
+        atom::{Atom, Predicate},
+        values::Values,
+    },
     pattern::arn::ArnPattern,
     work::Work,
 };
@@ -39,6 +42,8 @@ pub(super) struct Way {
     /// Statements without `Resource` are about nothing, those whose `NotResource` has a variable without value do not match,
     /// and conditions without values do not hold.
     pub(super) closed: bool,
+    /// The values are empty texts, and none to `ForAllValues` and to `Null`.
+    pub(super) empty: bool,
     /// For each type: a negated comparison fails for a text of another type.
     pub(super) aliens_fail: [bool; TYPES],
 }
@@ -107,7 +112,7 @@ pub(super) fn holds(atom: &Atom, count: usize, places: Places, way: Way) -> bool
     } = &atom.predicate
     else {
         return match &atom.predicate {
-            Predicate::Presence { absent, .. } if count == 0 => *absent,
+            Predicate::Presence { absent, .. } if count == 0 || way.empty => *absent,
             Predicate::Presence { present, .. } => *present,
             Predicate::Attached | Predicate::Unsaid { .. } => !way.closed,
             Predicate::Resolved => count == 1 || !way.closed,
@@ -133,7 +138,7 @@ pub(super) fn holds(atom: &Atom, count: usize, places: Places, way: Way) -> bool
     };
     let (all, some) = (places & !passing == 0, places & passing != 0);
     match set {
-        Some(SetOperator::ForAllValues) => all,
+        Some(SetOperator::ForAllValues) => all || way.empty,
         Some(SetOperator::ForAnyValue) => some,
         None if count == 1 => all,
         None => match way.lists {

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     condition::{
-        atom::{Atom, Predicate, Values},
+        atom::{Atom, Predicate},
         value::{self, Cidr},
+        values::Values,
     },
     context::Context,
     keys::arity,

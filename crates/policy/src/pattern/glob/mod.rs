@@ -114,6 +114,19 @@ impl Pattern {
         })
     }
 
+    /// Whether the empty text matches. `None`: that depends on the values of variables.
+    pub(crate) fn takes_nothing(&self) -> Option<bool> {
+        let mut varies = false;
+        for token in &self.tokens {
+            match token {
+                GlobToken::Char(_) | GlobToken::One => return Some(false),
+                GlobToken::Many => {}
+                GlobToken::Var(_) => varies = true,
+            }
+        }
+        (!varies).then_some(true)
+    }
+
     /// Whether the pattern is a lone `*`.
     pub(crate) fn is_universal(&self) -> bool {
         self.tokens == [GlobToken::Many]

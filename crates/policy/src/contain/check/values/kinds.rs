@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::question::KeyQuestion;
 use crate::{
-    condition::{
-        atom::{Predicate, Values},
-        value::Cidr,
-    },
+    ast::SetOperator,
+    condition::{atom::Predicate, value::Cidr, values::Values},
     contain::{
         certificate::KeyEvidence,
         check::{
@@ -18,7 +16,10 @@ use crate::{
         },
     },
     keys::value_type,
-    pattern::track::{Track, VariableReading},
+    pattern::{
+        glob::Pattern,
+        track::{Track, VariableReading},
+    },
     reference::condition_key::KeyType,
     work::Work,
 };
@@ -166,6 +167,28 @@ fn pieces_of(
                 )
             };
             addresses.into_iter().map(at).collect()
+        }
+    })
+}
+
+/// Whether the empty text may be a value of this kind. Texts of a type are never empty, but where nobody says of which type they are, any kind
+/// outside of such a set may be.
+pub(super) fn may_be_empty(key: &str, sets: &[&Values], kind: &KindPlaces) -> bool {
+    if !matches!(value_type(key), None | Some(KeyType::String)) {
+        return false;
+    }
+    sets.iter().zip(kind).all(|(set, place)| {
+        let is_inside = place & IN != 0;
+        match set {
+            Values::Strings(patterns) | Values::Folded(patterns) => {
+                let of_each: Vec<Option<bool>> = patterns.iter().map(Pattern::takes_nothing).collect();
+                match is_inside {
+                    true => of_each.iter().any(|takes| *takes != Some(false)),
+                    false => of_each.iter().all(|takes| *takes != Some(true)),
+                }
+            }
+            Values::Binary(values) => is_inside == values.contains(&Vec::new()),
+            _ => !is_inside,
         }
     })
 }
@@ -335,6 +358,11 @@ fn questions(
         .filter(|atom| !atom.variables().is_empty());
     let exact = must
         .filter_map(|atom| match &atom.predicate {
+            // For all values holds of an empty one as well, wherever that lies: with one value no other question would look at it.
+            Predicate::Compare {
+                set: Some(SetOperator::ForAllValues),
+                ..
+            } if question.single => None,
             Predicate::Compare {
                 negated: false,
                 values,

@@ -11,7 +11,11 @@ use super::{
     error::{CheckResult, TOO_MUCH, ensure},
 };
 use crate::{
-    condition::atom::{Atom, Predicate, Values},
+    ast::SetOperator,
+    condition::{
+        atom::{Atom, Predicate},
+        values::Values,
+    },
     contain::certificate::KeyEvidence,
     pattern::track::VariableCase,
     work::Work,
@@ -108,6 +112,10 @@ impl KeyQuestion<'_> {
                 Predicate::Compare { .. } | Predicate::Presence { .. }
             )
         });
+        let of_all = conditions.all().any(|(atom, _)| {
+            let set = Some(SetOperator::ForAllValues);
+            matches!(&atom.predicate, Predicate::Compare { set: asked, .. } if *asked == set)
+        });
         if matches!(case, None | Some(VariableCase::Absent)) {
             self.keeps(&conditions, None, 0, &ways_of_absence(), work)?;
         }
@@ -121,7 +129,25 @@ impl KeyQuestion<'_> {
                 self.keeps(&conditions, Some(kind), 1, &ways, work)?;
             }
         }
-        if self.single || case == Some(VariableCase::Present) {
+        let is_list = !self.single && case != Some(VariableCase::Present);
+        // One empty value, or several.
+        let may_be = |kind: &&KindPlaces| of_all && kinds::may_be_empty(self.key, &conditions.sets, kind);
+        for kind in kinds.iter().filter(may_be) {
+            for count in 1..=2 {
+                let is_so = if count == 1 {
+                    case != Some(VariableCase::List)
+                } else {
+                    is_list
+                };
+                if !is_so {
+                    continue;
+                }
+                let mut ways = ways(count > 1 && plain, conditions.undefined(Some(kind)), open);
+                ways.iter_mut().for_each(|way| way.empty = true);
+                self.keeps(&conditions, Some(kind), count, &ways, work)?;
+            }
+        }
+        if !is_list {
             return Ok(());
         }
         // Every list is one kind after the other.

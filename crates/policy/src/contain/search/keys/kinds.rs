@@ -8,7 +8,7 @@ use super::{
     texts,
 };
 use crate::{
-    condition::{atom::Values, case::ComparedType},
+    condition::{case::ComparedType, values::Values},
     contain::{
         bits::Bits,
         certificate::KeyEvidence,

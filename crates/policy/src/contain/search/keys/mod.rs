@@ -14,12 +14,14 @@ use self::{
 use super::words::Exhausted;
 use crate::{
     condition::{
-        atom::{Atom, Predicate, Values},
+        atom::{Atom, Predicate},
         case::{ComparedType, ComparedTypes, ConditionReading, ObservedValues},
+        values::Values,
     },
     contain::{bits::Bits, certificate::KeyEvidence},
+    keys::value_type,
     pattern::track::VariableCase,
-    reference::condition_key::Arity,
+    reference::condition_key::{Arity, KeyType},
     work::Work,
 };
 
@@ -97,6 +99,8 @@ struct Options<'k, 'a> {
     undefined: Vec<Option<ComparedType>>,
     /// Whether some comparison has no set operator.
     plain: bool,
+    /// Whether some condition is about all values.
+    of_all: bool,
     /// Whether some condition is one of what AWS means.
     open: bool,
     found: Vec<(Bits, bool, Option<KeyTexts>)>,
@@ -121,7 +125,18 @@ pub(crate) fn options(
         return Ok((options.choices(), KeyEvidence::default()));
     }
     let (kinds, evidence) = kinds::kinds(key, &options.sets, &options.undefined, work)?;
-    if case != Some(VariableCase::List) {
+    let is_one = case != Some(VariableCase::List);
+    // INVARIANT: a list is left out only where AWS says that the key has one value at most.
+    let is_list = key.arity != Arity::Single && case != Some(VariableCase::Present);
+    for kind in &kinds {
+        if is_one {
+            options.consider_empty(kind, 1, work)?;
+        }
+        if is_list {
+            options.consider_empty(kind, 2, work)?;
+        }
+    }
+    if is_one {
         for kind in &kinds {
             let readings = options.readings(&kind.profile, false);
             let way = Way {
@@ -132,8 +147,7 @@ pub(crate) fn options(
             options.consider(&way, &readings, false, work)?;
         }
     }
-    // INVARIANT: a list is left out only where AWS says that the key has one value at most.
-    if key.arity != Arity::Single && case != Some(VariableCase::Present) {
+    if is_list {
         for (profile, texts) in lists(&kinds, work)? {
             let readings = options.readings(&profile, options.plain);
             let way = Way {
@@ -173,6 +187,7 @@ impl<'k, 'a> Options<'k, 'a> {
             }
         }
         let plain = all().any(|located| located.atom.is_plain_comparison());
+        let of_all = all().any(|located| located.atom.is_for_all());
         let open = all().any(|located| located.atom.is_open());
         Ok(Self {
             key,
@@ -180,6 +195,7 @@ impl<'k, 'a> Options<'k, 'a> {
             atoms,
             undefined,
             plain,
+            of_all,
             open,
             positive,
             negative,
@@ -205,11 +221,47 @@ impl<'k, 'a> Options<'k, 'a> {
         work: &mut Work,
     ) -> Result<(), Exhausted> {
         self.consider(way, readings, false, work)?;
+        self.consider_closed(way, readings, work)
+    }
+
+    /// Where what is open matters: in doubt, otherwise than AWS documents it.
+    fn consider_closed(
+        &mut self,
+        way: &Way<'_>,
+        readings: &[ConditionReading],
+        work: &mut Work,
+    ) -> Result<(), Exhausted> {
         if self.open {
             let others: Vec<ConditionReading> = readings.iter().map(|reading| reading.closed()).collect();
             self.consider(way, &others, true, work)?;
         }
         Ok(())
+    }
+
+    /// Whether the values may be empty texts, and it matters that those may be none. Texts of a type are never empty.
+    fn may_be_empty(&self, kind: &ValueKind) -> bool {
+        let is_text = matches!(value_type(self.key.name), None | Some(KeyType::String));
+        let fits = |(i, set): (usize, &&Values)| {
+            let is_inside = kind.profile.inside.contains(i);
+            set.take_nothing().is_none_or(|takes| takes == is_inside)
+        };
+        self.of_all && is_text && self.sets.iter().enumerate().all(fits)
+    }
+
+    /// So many empty texts that are none to `ForAllValues`, which AWS says in words and not for each operator.
+    fn consider_empty(&mut self, kind: &ValueKind, count: usize, work: &mut Work) -> Result<(), Exhausted> {
+        if !self.may_be_empty(kind) {
+            return Ok(());
+        }
+        let readings = self.readings(&kind.profile, count > 1 && self.plain).into_iter();
+        let readings: Vec<ConditionReading> = readings.map(ConditionReading::of_empty).collect();
+        let way = Way {
+            profile: Some(&kind.profile),
+            count,
+            texts: Some(vec![Vec::new(); count]),
+        };
+        self.consider(&way, &readings, true, work)?;
+        self.consider_closed(&way, &readings, work)
     }
 
     /// Adds a way to be under each reading. Where the readings differ, nobody knows which one is so.

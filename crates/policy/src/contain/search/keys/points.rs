@@ -5,8 +5,8 @@
 
 use crate::{
     condition::{
-        atom::Values,
         value::{self, Cidr},
+        values::Values,
     },
     reference::condition_key::KeyType,
 };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::question::KeyConditions;
 use crate::{
-    condition::atom::{Atom, Values},
+    condition::{atom::Atom, values::Values},
     contain::{
         bits::Bits,
         search::words::{Exhausted, WordClause, WordLiteral, WordQuestion},
@@ -99,7 +99,13 @@ fn is_arn(text: &str) -> bool {
 
 /// The value set whose variables are letters: that of a condition that must hold.
 fn designated(key: &KeyConditions<'_>, sets: &[&Values]) -> Option<usize> {
-    let with_variables = key.positive.iter().filter(|atom| !atom.variables().is_empty());
+    // An empty value may do for all values, and be in none of the sets: where the key has one value, that one would be left out.
+    let is_exact = |atom: &&&Atom| key.arity != Arity::Single || !atom.is_for_all();
+    let with_variables = key
+        .positive
+        .iter()
+        .filter(|atom| !atom.variables().is_empty())
+        .filter(is_exact);
     let set = with_variables
         .filter_map(|atom: &&Atom| atom.must_be_within())
         .next()?;
