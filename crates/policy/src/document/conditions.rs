@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     code::Code,
-    error::{ParseError, ParseErrorKind as Kind},
+    error::{ElementPath, ParseError, ParseErrorKind as Kind},
     parse::{Reader, name_of},
     syntax::{about_number, about_operator, about_value},
     validate::Checker,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 impl Reader<'_> {
-    pub(super) fn conditions(&mut self, value: &Value, path: &str) -> Vec<Condition> {
+    pub(super) fn conditions(&mut self, value: &Value, path: ElementPath<'_>) -> Vec<Condition> {
         let mut conditions = Vec::new();
         let Some(operators) = value.as_object() else {
             self.problem(
@@ -30,28 +30,28 @@ impl Reader<'_> {
             return conditions;
         };
         for (name, block) in operators {
-            let path = format!("{path}.{name}");
+            let path = format_args!("{path}.{name}");
             let Some(operator) = Operator::parse(name) else {
                 let refusal = about_operator(name);
                 let suggestion = refusal.suggestion.as_deref();
-                self.correct(Kind::Operator, refusal.code, &path, refusal.message, suggestion);
+                self.correct(Kind::Operator, refusal.code, path, refusal.message, suggestion);
                 continue;
             };
             let Some(keys) = block.as_object() else {
                 self.problem(
                     Kind::Type,
                     Code::WrongType,
-                    &path,
+                    path,
                     format!("{} where an object of keys belongs", name_of(block)),
                 );
                 continue;
             };
             if keys.is_empty() {
-                self.problem(Kind::Empty, Code::EmptyElement, &path, "the operator has no keys");
+                self.problem(Kind::Empty, Code::EmptyElement, path, "the operator has no keys");
             }
             for (key, value) in keys {
-                let path = format!("{path}.{key}");
-                let values = self.condition_values(operator, value, &path);
+                let path = format_args!("{path}.{key}");
+                let values = self.condition_values(operator, value, path);
                 conditions.push(Condition {
                     operator,
                     key: key.clone(),
@@ -62,7 +62,7 @@ impl Reader<'_> {
         conditions
     }
 
-    fn condition_values(&mut self, operator: Operator, value: &Value, path: &str) -> Vec<String> {
+    fn condition_values(&mut self, operator: Operator, value: &Value, path: ElementPath<'_>) -> Vec<String> {
         match value {
             Value::Array(list) => {
                 let mut texts = Vec::with_capacity(list.len());
@@ -72,7 +72,7 @@ impl Reader<'_> {
                 texts
             }
             one => {
-                let text = self.condition_value(operator, one, || path.to_owned());
+                let text = self.condition_value(operator, one, || path.to_string());
                 text.into_iter().collect()
             }
         }
@@ -120,17 +120,17 @@ impl Reader<'_> {
 }
 
 impl Checker<'_> {
-    pub(super) fn conditions(&mut self, conditions: &[Condition], path: &str) -> Vec<Atom> {
+    pub(super) fn conditions(&mut self, conditions: &[Condition], path: ElementPath<'_>) -> Vec<Atom> {
         let mut seen = HashSet::new();
         let mut atoms = Vec::with_capacity(conditions.len());
         for condition in conditions {
-            let path = format!("{path}.{}.{}", condition.operator, condition.key);
-            self.condition_key(condition, &path);
+            let path = format_args!("{path}.{}.{}", condition.operator, condition.key);
+            self.condition_key(condition, path);
             if !seen.insert((condition.operator, condition.key.to_lowercase())) {
                 self.problem(
                     Kind::DuplicateKey,
                     Code::DuplicateKey,
-                    &path,
+                    path,
                     format!(
                         "the key {} is there twice (case does not matter)",
                         quote(&condition.key)
@@ -148,17 +148,19 @@ impl Checker<'_> {
                 Ok(atom) => atoms.push(atom),
                 Err((index, message)) => {
                     let refusal = about_value(condition, index, self.version, message);
-                    let path = index.map_or_else(|| path.clone(), |i| format!("{path}[{i}]"));
-                    self.refuse(Kind::ConditionValue, &path, refusal);
+                    match index {
+                        Some(i) => self.refuse(Kind::ConditionValue, format_args!("{path}[{i}]"), refusal),
+                        None => self.refuse(Kind::ConditionValue, path, refusal),
+                    }
                 }
             }
         }
         atoms
     }
 
-    fn condition_key(&mut self, condition: &Condition, path: &str) {
+    fn condition_key(&mut self, condition: &Condition, path: ElementPath<'_>) {
         let key = condition.key.as_str();
-        self.characters(key, || path.to_owned());
+        self.characters(key, || path.to_string());
         let malformed =
             !key.contains(':') || key.trim() != key || key.contains(['*', '?', '$', '{', '}', '"']);
         if malformed {

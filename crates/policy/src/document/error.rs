@@ -5,6 +5,9 @@ use std::{fmt, ops::Range};
 use super::{code::Code, span::Locator};
 use crate::helm::printed;
 
+/// Where in a document something stands. It becomes text when something is wrong there, and a document has hundreds of places.
+pub(super) type ElementPath<'a> = fmt::Arguments<'a>;
+
 /// The class of a [`ParseError`]; bounded, fit for metrics and tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ParseErrorKind {

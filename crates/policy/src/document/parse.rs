@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{
     code::Code,
-    error::{ParseError, ParseErrorKind as Kind, Problems},
+    error::{ElementPath, ParseError, ParseErrorKind as Kind, Problems},
     principal::check_principal,
 };
 use crate::{
@@ -41,21 +41,23 @@ pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Problems)
         return parsed;
     };
     let mut reader = Reader { problems };
-    reader.only_known(object, "", &["Version", "Id", "Statement"]);
+    reader.only_known(object, None, &["Version", "Id", "Statement"]);
     parsed.version = reader.version(object.get("Version"), kind);
-    parsed.id = object.get("Id").and_then(|id| reader.string(id, "Id"));
+    parsed.id = object
+        .get("Id")
+        .and_then(|id| reader.string(id, format_args!("Id")));
     match object.get("Statement") {
         None => reader.problem(
             Kind::MissingElement,
             Code::MissingElement,
-            "Statement",
+            format_args!("Statement"),
             "a policy has at least one statement",
         ),
         Some(Value::Array(list)) if list.is_empty() => {
             reader.problem(
                 Kind::Empty,
                 Code::EmptyElement,
-                "Statement",
+                format_args!("Statement"),
                 "the list of statements is empty",
             );
         }
@@ -64,7 +66,7 @@ pub(super) fn document(value: &Value, kind: PolicyKind, problems: &mut Problems)
                 .as_array()
                 .map_or(std::slice::from_ref(statements), Vec::as_slice);
             for (i, statement) in list.iter().enumerate() {
-                if let Some(statement) = reader.statement(statement, &format!("Statement[{i}]")) {
+                if let Some(statement) = reader.statement(statement, format_args!("Statement[{i}]")) {
                     parsed.statements.push(statement);
                     parsed.positions.push(i);
                 }
@@ -90,8 +92,15 @@ pub(super) fn name_of(value: &Value) -> &'static str {
 }
 
 impl Reader<'_> {
-    pub(super) fn problem(&mut self, kind: Kind, code: Code, path: &str, message: impl Into<String>) {
-        self.problems.push(ParseError::new(kind, code, path, message));
+    pub(super) fn problem(
+        &mut self,
+        kind: Kind,
+        code: Code,
+        path: ElementPath<'_>,
+        message: impl Into<String>,
+    ) {
+        self.problems
+            .push(ParseError::new(kind, code, path.to_string(), message));
     }
 
     /// With what should stand there instead.
@@ -99,21 +108,19 @@ impl Reader<'_> {
         &mut self,
         kind: Kind,
         code: Code,
-        path: &str,
+        path: ElementPath<'_>,
         message: String,
         suggestion: Option<&str>,
     ) {
-        let problem = ParseError::new(kind, code, path, message).suggest(suggestion.map(str::to_owned));
+        let problem =
+            ParseError::new(kind, code, path.to_string(), message).suggest(suggestion.map(str::to_owned));
         self.problems.push(problem);
     }
 
-    fn only_known(&mut self, object: &Map<String, Value>, path: &str, known: &[&str]) {
+    fn only_known(&mut self, object: &Map<String, Value>, path: Option<ElementPath<'_>>, known: &[&str]) {
         for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
-            let at = if path.is_empty() {
-                key.clone()
-            } else {
-                format!("{path}.{key}")
-            };
+            let within = |path| format!("{path}.{key}");
+            let at = path.map_or_else(|| key.clone(), within);
             let near = known.iter().find(|name| name.eq_ignore_ascii_case(key));
             let hint = near
                 .map(|name| format!("; did you mean {name}?"))
@@ -122,7 +129,7 @@ impl Reader<'_> {
             self.correct(
                 Kind::UnknownElement,
                 Code::UnknownElement,
-                &at,
+                format_args!("{at}"),
                 message,
                 near.copied(),
             );
@@ -137,7 +144,7 @@ impl Reader<'_> {
             None => self.correct(
                 Kind::Version,
                 Code::VersionMissing,
-                "Version",
+                format_args!("Version"),
                 "the Version is missing, which AWS reads as \"2008-10-17\"; write \"2012-10-17\"".to_owned(),
                 None,
             ),
@@ -147,13 +154,19 @@ impl Reader<'_> {
                     Some(text) => format!("Version {} is not \"2012-10-17\"", quote(text)),
                 };
                 let known = Some("2012-10-17");
-                self.correct(Kind::Version, Code::VersionUnsupported, "Version", message, known);
+                self.correct(
+                    Kind::Version,
+                    Code::VersionUnsupported,
+                    format_args!("Version"),
+                    message,
+                    known,
+                );
             }
         }
         Version::V2012
     }
 
-    fn string(&mut self, value: &Value, path: &str) -> Option<String> {
+    fn string(&mut self, value: &Value, path: ElementPath<'_>) -> Option<String> {
         match value {
             Value::String(text) => Some(text.clone()),
             other => {
@@ -169,12 +182,12 @@ impl Reader<'_> {
     }
 
     /// A string or a list of strings.
-    fn strings(&mut self, value: &Value, path: &str) -> Vec<String> {
+    fn strings(&mut self, value: &Value, path: ElementPath<'_>) -> Vec<String> {
         match value {
             Value::Array(list) => {
                 let mut texts = Vec::with_capacity(list.len());
                 for (i, item) in list.iter().enumerate() {
-                    texts.extend(self.string(item, &format!("{path}[{i}]")));
+                    texts.extend(self.string(item, format_args!("{path}[{i}]")));
                 }
                 if list.is_empty() {
                     self.problem(Kind::Empty, Code::EmptyElement, path, "the list is empty");
@@ -185,7 +198,7 @@ impl Reader<'_> {
         }
     }
 
-    fn statement(&mut self, value: &Value, path: &str) -> Option<Statement> {
+    fn statement(&mut self, value: &Value, path: ElementPath<'_>) -> Option<Statement> {
         let Some(object) = value.as_object() else {
             self.problem(
                 Kind::Type,
@@ -206,16 +219,17 @@ impl Reader<'_> {
             "NotResource",
             "Condition",
         ];
-        self.only_known(object, path, &known);
-        let at = |name: &str| format!("{path}.{name}");
-        let sid = object.get("Sid").and_then(|sid| self.string(sid, &at("Sid")));
-        let effect = self.effect(object.get("Effect"), &at("Effect"));
+        self.only_known(object, Some(path), &known);
+        let sid = object
+            .get("Sid")
+            .and_then(|sid| self.string(sid, format_args!("{path}.Sid")));
+        let effect = self.effect(object.get("Effect"), format_args!("{path}.Effect"));
         let principal = self.principal_element(object, path);
         let action = self.one_of(object, path, "Action", "NotAction", true);
         let resource = self.one_of(object, path, "Resource", "NotResource", false);
         let conditions = object
             .get("Condition")
-            .map(|value| self.conditions(value, &at("Condition")));
+            .map(|value| self.conditions(value, format_args!("{path}.Condition")));
         let (not_action, actions) = action?;
         Some(Statement {
             sid,
@@ -234,7 +248,7 @@ impl Reader<'_> {
         })
     }
 
-    fn effect(&mut self, value: Option<&Value>, path: &str) -> Option<Effect> {
+    fn effect(&mut self, value: Option<&Value>, path: ElementPath<'_>) -> Option<Effect> {
         match value.map(Value::as_str) {
             Some(Some("Allow")) => Some(Effect::Allow),
             Some(Some("Deny")) => Some(Effect::Deny),
@@ -259,8 +273,11 @@ impl Reader<'_> {
         }
     }
 
-    fn principal_element(&mut self, object: &Map<String, Value>, path: &str) -> Option<PrincipalElement> {
-        let at = |name: &str| format!("{path}.{name}");
+    fn principal_element(
+        &mut self,
+        object: &Map<String, Value>,
+        path: ElementPath<'_>,
+    ) -> Option<PrincipalElement> {
         match (object.get("Principal"), object.get("NotPrincipal")) {
             (Some(_), Some(_)) => {
                 self.problem(
@@ -272,10 +289,10 @@ impl Reader<'_> {
                 None
             }
             (Some(value), None) => self
-                .principal(value, &at("Principal"))
+                .principal(value, format_args!("{path}.Principal"))
                 .map(PrincipalElement::Principal),
             (None, Some(value)) => self
-                .principal(value, &at("NotPrincipal"))
+                .principal(value, format_args!("{path}.NotPrincipal"))
                 .map(PrincipalElement::NotPrincipal),
             (None, None) => None,
         }
@@ -285,7 +302,7 @@ impl Reader<'_> {
     fn one_of(
         &mut self,
         object: &Map<String, Value>,
-        path: &str,
+        path: ElementPath<'_>,
         plain: &str,
         negated: &str,
         required: bool,
@@ -300,14 +317,14 @@ impl Reader<'_> {
                 );
                 None
             }
-            (Some(value), None) => Some((false, self.strings(value, &format!("{path}.{plain}")))),
-            (None, Some(value)) => Some((true, self.strings(value, &format!("{path}.{negated}")))),
+            (Some(value), None) => Some((false, self.strings(value, format_args!("{path}.{plain}")))),
+            (None, Some(value)) => Some((true, self.strings(value, format_args!("{path}.{negated}")))),
             (None, None) => {
                 if required {
                     self.problem(
                         Kind::MissingElement,
                         Code::MissingElement,
-                        &format!("{path}.{plain}"),
+                        format_args!("{path}.{plain}"),
                         format!("a statement has {plain} or {negated}"),
                     );
                 }
@@ -316,7 +333,7 @@ impl Reader<'_> {
         }
     }
 
-    fn principal(&mut self, value: &Value, path: &str) -> Option<Principal> {
+    fn principal(&mut self, value: &Value, path: ElementPath<'_>) -> Option<Principal> {
         let object = match value {
             Value::String(text) if text == "*" => return Some(Principal::Anyone),
             Value::Object(object) => object,
@@ -341,9 +358,13 @@ impl Reader<'_> {
                 return None;
             }
         };
-        self.only_known(object, path, &["AWS", "Service", "Federated", "CanonicalUser"]);
+        self.only_known(
+            object,
+            Some(path),
+            &["AWS", "Service", "Federated", "CanonicalUser"],
+        );
         let mut list = |name: &str| match object.get(name) {
-            Some(value) => self.strings(value, &format!("{path}.{name}")),
+            Some(value) => self.strings(value, format_args!("{path}.{name}")),
             None => Vec::new(),
         };
         let (aws, service) = (list("AWS"), list("Service"));

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::{
     code::Code,
-    error::{ParseError, ParseErrorKind as Kind, ParseErrors, Problems},
+    error::{ElementPath, ParseError, ParseErrorKind as Kind, ParseErrors, Problems},
     principal::check_principal,
     syntax::{self, Refusal},
 };
@@ -42,7 +42,7 @@ pub(super) fn compile(
         checker.problem(
             Kind::Version,
             Code::VersionUnsupported,
-            "Version",
+            format_args!("Version"),
             "the Version must be \"2012-10-17\"",
         );
     }
@@ -52,19 +52,19 @@ pub(super) fn compile(
     let mut sids = HashSet::new();
     let mut compiled = Vec::with_capacity(statements.len());
     for (statement, i) in statements.iter().zip(positions) {
-        let path = format!("Statement[{i}]");
+        let path = format_args!("Statement[{i}]");
         if let Some(sid) = statement.sid.as_deref() {
-            checker.sid(sid, &format!("{path}.Sid"));
+            checker.sid(sid, format_args!("{path}.Sid"));
             if !sid.is_empty() && !sids.insert(sid) {
                 checker.problem(
                     Kind::Sid,
                     Code::DuplicateSid,
-                    &format!("{path}.Sid"),
+                    format_args!("{path}.Sid"),
                     format!("the Sid {} is used more than once", quote(sid)),
                 );
             }
         }
-        compiled.extend(checker.statement(statement, &path));
+        compiled.extend(checker.statement(statement, path));
     }
     if statements.is_empty() && problems.len() == 0 {
         problems.push(ParseError::new(
@@ -85,23 +85,32 @@ pub(super) struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    pub(super) fn problem(&mut self, kind: Kind, code: Code, path: &str, message: impl Into<String>) {
-        self.problems.push(ParseError::new(kind, code, path, message));
+    pub(super) fn problem(
+        &mut self,
+        kind: Kind,
+        code: Code,
+        path: ElementPath<'_>,
+        message: impl Into<String>,
+    ) {
+        self.problems
+            .push(ParseError::new(kind, code, path.to_string(), message));
     }
 
-    pub(super) fn refuse(&mut self, kind: Kind, path: &str, refusal: Refusal) {
-        let problem = ParseError::new(kind, refusal.code, path, refusal.message);
+    pub(super) fn refuse(&mut self, kind: Kind, path: ElementPath<'_>, refusal: Refusal) {
+        let problem = ParseError::new(kind, refusal.code, path.to_string(), refusal.message);
         self.problems.push(problem.suggest(refusal.suggestion));
     }
 
     /// Whether something was said about this element already: a list that is empty because its items could not be read
     /// is not reported again. When no more are listed nobody asks.
-    pub(super) fn reported(&self, path: &str) -> bool {
-        self.problems.is_full()
-            || self
-                .problems
-                .iter()
-                .any(|problem| problem.path().starts_with(path))
+    pub(super) fn reported(&self, path: ElementPath<'_>) -> bool {
+        if self.problems.is_full() {
+            return true;
+        }
+        let path = path.to_string();
+        self.problems
+            .iter()
+            .any(|problem| problem.path().starts_with(&path))
     }
 
     /// IAM takes tab, line feed, carriage return and U+0020 to U+00FF; what else there is may be invisible.
@@ -111,14 +120,14 @@ impl Checker<'_> {
             self.problem(
                 Kind::Character,
                 Code::ForbiddenCharacter,
-                &path(),
+                format_args!("{}", path()),
                 format!("the character U+{:04X} is not accepted by IAM (only U+0009, U+000A, U+000D, U+0020 to U+00FF)", u32::from(c)),
             );
         }
     }
 
-    fn sid(&mut self, sid: &str, path: &str) {
-        self.characters(sid, || path.to_owned());
+    fn sid(&mut self, sid: &str, path: ElementPath<'_>) {
+        self.characters(sid, || path.to_string());
         if self.kind != PolicyKind::Resource && !sid.bytes().all(|b| b.is_ascii_alphanumeric()) {
             self.problem(
                 Kind::Sid,
@@ -129,7 +138,7 @@ impl Checker<'_> {
         }
     }
 
-    fn statement(&mut self, statement: &Statement, path: &str) -> Option<CompiledStatement> {
+    fn statement(&mut self, statement: &Statement, path: ElementPath<'_>) -> Option<CompiledStatement> {
         let before = self.problems.len();
         let principal = self.principal(statement.principal.as_ref(), statement.effect, path);
         if self.kind == PolicyKind::ResourceControl {
@@ -137,7 +146,7 @@ impl Checker<'_> {
         }
         let actions = self.actions(&statement.action, path);
         let resources = self.resources(statement.resource.as_ref(), path);
-        let mut atoms = self.conditions(&statement.conditions, &format!("{path}.Condition"));
+        let mut atoms = self.conditions(&statement.conditions, format_args!("{path}.Condition"));
         if self.kind == PolicyKind::Resource && statement.resource.is_none() {
             atoms.push(Atom::attached());
         }
@@ -170,32 +179,32 @@ impl Checker<'_> {
         &mut self,
         element: Option<&PrincipalElement>,
         effect: Effect,
-        path: &str,
+        path: ElementPath<'_>,
     ) -> Option<PrincipalList> {
         let (name, principal) = match element {
             Some(PrincipalElement::NotPrincipal(principal)) => ("NotPrincipal", Some(principal)),
             Some(PrincipalElement::Principal(principal)) => ("Principal", Some(principal)),
             None => ("Principal", None),
         };
-        let path = format!("{path}.{name}");
+        let path = format_args!("{path}.{name}");
         let wanted = self.kind.has_principal();
         if wanted && name == "NotPrincipal" {
-            self.not_principal(effect, &path);
+            self.not_principal(effect, path);
         }
         match principal {
             Some(_) if !wanted => self.problem(
                 Kind::ForbiddenElement,
                 Code::PrincipalNotAllowed,
-                &path,
+                path,
                 "only resource and trust policies have a Principal; here it is whoever the policy is attached to",
             ),
-            None if wanted && !self.reported(&path) => {
-                self.problem(Kind::MissingElement, Code::MissingElement, &path, "a Principal is required");
+            None if wanted && !self.reported(path) => {
+                self.problem(Kind::MissingElement, Code::MissingElement, path, "a Principal is required");
             }
             Some(Principal::Listed { aws, service, federated, canonical_user }) => {
                 let none = aws.len() + service.len() + federated.len() + canonical_user.len() == 0;
-                if none && !self.reported(&path) {
-                    self.problem(Kind::Empty, Code::EmptyElement, &path, "no principal is listed");
+                if none && !self.reported(path) {
+                    self.problem(Kind::Empty, Code::EmptyElement, path, "no principal is listed");
                 }
                 for (name, list) in
                     [("AWS", aws), ("Service", service), ("Federated", federated), ("CanonicalUser", canonical_user)]
@@ -204,7 +213,7 @@ impl Checker<'_> {
                         let at = || format!("{path}.{name}[{i}]");
                         self.characters(text, at);
                         if let Err((code, message)) = check_principal(name, text) {
-                            self.problem(Kind::Principal, code, &at(), message);
+                            self.problem(Kind::Principal, code, format_args!("{}", at()), message);
                         }
                     }
                 }
@@ -214,9 +223,9 @@ impl Checker<'_> {
         match PrincipalList::new(element?) {
             Ok(principals) => Some(principals),
             Err(text) => {
-                if !self.reported(&path) {
+                if !self.reported(path) {
                     let message = format!("{} is no AWS principal", quote(&text));
-                    self.problem(Kind::Principal, Code::InvalidPrincipal, &path, message);
+                    self.problem(Kind::Principal, Code::InvalidPrincipal, path, message);
                 }
                 None
             }
@@ -224,7 +233,7 @@ impl Checker<'_> {
     }
 
     /// IAM User Guide, "NotPrincipal": with Deny only, and not in trust policies; Organizations User Guide, "RCP syntax".
-    fn not_principal(&mut self, effect: Effect, path: &str) {
+    fn not_principal(&mut self, effect: Effect, path: ElementPath<'_>) {
         if matches!(self.kind, PolicyKind::Trust | PolicyKind::ResourceControl) {
             let message = "AWS has no NotPrincipal in trust policies and resource control policies; deny \"*\" with a \
                            condition on aws:PrincipalArn";
@@ -243,7 +252,7 @@ impl Checker<'_> {
 
     /// Organizations User Guide, "RCP syntax": everybody is the principal, there is no NotAction, and only AWS's own
     /// policy allows.
-    fn resource_control(&mut self, statement: &Statement, path: &str) {
+    fn resource_control(&mut self, statement: &Statement, path: ElementPath<'_>) {
         if matches!(
             &statement.principal,
             Some(PrincipalElement::Principal(Principal::Listed { .. }))
@@ -252,14 +261,14 @@ impl Checker<'_> {
             self.problem(
                 Kind::Principal,
                 Code::InvalidPrincipal,
-                &format!("{path}.Principal"),
+                format_args!("{path}.Principal"),
                 message,
             );
         }
         if matches!(statement.action, ActionElement::NotAction(_)) {
             let message = "a resource control policy has no NotAction";
-            let path = format!("{path}.NotAction");
-            self.problem(Kind::ForbiddenElement, Code::NotActionNotAllowed, &path, message);
+            let path = format_args!("{path}.NotAction");
+            self.problem(Kind::ForbiddenElement, Code::NotActionNotAllowed, path, message);
         }
         let everything = |list: &[String]| list == ["*"];
         let of_aws = matches!(&statement.action, ActionElement::Action(list) if everything(list))
@@ -271,25 +280,25 @@ impl Checker<'_> {
             self.problem(
                 Kind::ForbiddenElement,
                 Code::RcpAllow,
-                &format!("{path}.Effect"),
+                format_args!("{path}.Effect"),
                 message,
             );
         }
     }
 
-    fn actions(&mut self, element: &ActionElement, path: &str) -> Elements<Pattern> {
+    fn actions(&mut self, element: &ActionElement, path: ElementPath<'_>) -> Elements<Pattern> {
         let (negated, name, texts) = match element {
             ActionElement::Action(texts) => (false, "Action", texts),
             ActionElement::NotAction(texts) => (true, "NotAction", texts),
         };
-        let items = self.each(texts, &format!("{path}.{name}"), Kind::Action, syntax::action);
+        let items = self.each(texts, format_args!("{path}.{name}"), Kind::Action, syntax::action);
         Elements::new(negated, items)
     }
 
     fn resources(
         &mut self,
         element: Option<&ResourceElement>,
-        path: &str,
+        path: ElementPath<'_>,
     ) -> Option<Elements<ResourcePattern>> {
         let (negated, name, texts) = match element {
             Some(ResourceElement::Resource(texts)) => (false, "Resource", texts),
@@ -299,31 +308,34 @@ impl Checker<'_> {
                 return Some(Elements::new(false, vec![ResourcePattern::Any]));
             }
             None => {
-                let exclusive = self.problems.iter().any(|problem| problem.path() == path);
-                let path = format!("{path}.Resource");
-                if self.kind != PolicyKind::Trust && !exclusive && !self.reported(&path) {
+                let exclusive = self.problems.len() > 0 && {
+                    let path = path.to_string();
+                    self.problems.iter().any(|problem| problem.path() == path)
+                };
+                let path = format_args!("{path}.Resource");
+                if self.kind != PolicyKind::Trust && !exclusive && !self.reported(path) {
                     self.problem(
                         Kind::MissingElement,
                         Code::MissingElement,
-                        &path,
+                        path,
                         "a statement has Resource or NotResource",
                     );
                 }
                 return None;
             }
         };
-        let path = format!("{path}.{name}");
+        let path = format_args!("{path}.{name}");
         if self.kind == PolicyKind::Trust {
             self.problem(
                 Kind::ForbiddenElement,
                 Code::ResourceNotAllowed,
-                &path,
+                path,
                 "a trust policy has no resources: it is about its own role",
             );
             return None;
         }
         let version = self.version;
-        let items = self.each(texts, &path, Kind::Resource, |text| {
+        let items = self.each(texts, path, Kind::Resource, |text| {
             syntax::resource(text, version, negated)
         });
         Some(Elements::new(negated, items))
@@ -333,7 +345,7 @@ impl Checker<'_> {
     fn each<T>(
         &mut self,
         texts: &[String],
-        path: &str,
+        path: ElementPath<'_>,
         kind: Kind,
         parse: impl Fn(&str) -> Result<T, Refusal>,
     ) -> Vec<T> {
@@ -351,7 +363,7 @@ impl Checker<'_> {
                 Ok(item) => items.push(item),
                 Err(mut refusal) => {
                     refusal.message = format!("{}: {}", quote(text), refusal.message);
-                    self.refuse(kind, &at(), refusal);
+                    self.refuse(kind, format_args!("{}", at()), refusal);
                 }
             }
         }
