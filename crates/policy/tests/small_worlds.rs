@@ -523,13 +523,23 @@ fn set_operators_are_exact() {
         "ForAllValues:StringLike",
         "ForAnyValue:StringLike",
     ];
-    conditions(
-        "aws:TagKeys",
-        &operators,
-        &["a", "b", "ab"],
-        &lists(&["a", "b", "ab", "c"]),
-    )
-    .run(2);
+    let world = |operators: &[&str]| {
+        conditions(
+            "aws:TagKeys",
+            operators,
+            &["a", "b", "ab"],
+            &lists(&["a", "b", "ab", "c"]),
+        )
+    };
+    for set in ["ForAllValues", "ForAnyValue"] {
+        let of_set: Vec<&str> = operators
+            .into_iter()
+            .filter(|operator| operator.starts_with(set))
+            .collect();
+        world(&of_set).run(1);
+    }
+    // Both of them ask about empty values, which may be none to the former alone.
+    world(&operators).undefined().run(2);
     // Of a key that nobody knows a request may have one value or several.
     let operators = [
         "ForAllValues:StringEquals",
