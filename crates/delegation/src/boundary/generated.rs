@@ -6,6 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::sealed::{GeneratedBoundary, seal_into};
 use crate::{
+    bootstrap::{BOUNDARY_WRITER, BROKER, CONTROLLER, LIMITS, PROVISIONER},
     decision::{Reason, Violation},
     model::{Account, Limit},
     names::ClusterName,
@@ -126,8 +127,21 @@ pub(super) fn own_resources(cluster: &ClusterName, account: &Account) -> Vec<Str
         format!("{in_account}:policy{path}*"),
     ];
     own.extend(account.issuers().iter().map(ToString::to_string));
-    let identities = [&account.provisioner, &account.boundary_writer];
-    own.extend(identities.into_iter().flatten().map(|a| a.role.to_string()));
+    own.extend(account.federation_user.iter().map(ToString::to_string));
+    // Which identity a process has in its own account, an AWSAccount does not say: it is taken to have the name that Deputy suggests, as where
+    // `crate::decide` says what nobody is granted to become.
+    let suggested = |name: &str| format!("{in_account}:role/{name}");
+    own.extend([BROKER, CONTROLLER, LIMITS].map(suggested));
+    for (named, name) in [
+        (&account.provisioner, PROVISIONER),
+        (&account.boundary_writer, BOUNDARY_WRITER),
+    ] {
+        own.push(
+            named
+                .as_ref()
+                .map_or_else(|| suggested(name), |assume| assume.role.to_string()),
+        );
+    }
     own.sort_unstable();
     own.dedup();
     own

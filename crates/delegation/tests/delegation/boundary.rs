@@ -98,6 +98,60 @@ fn under_a_boundary_the_ceiling_holds_and_deputy_itself_is_out_of_reach() {
 }
 
 #[test]
+fn every_identity_of_deputys_is_out_of_reach_whatever_the_account_names() {
+    let everything = limit("everything", json!([allow(json!("*"), json!("*"))]));
+    let user = "arn:aws:iam::123456789012:user/deputy/federation";
+    let elsewhere = "arn:aws:iam::123456789012:role/platform/writer";
+    let assume = |role: &str| {
+        Some(AssumeRole {
+            role: RoleArn::parse(role).unwrap(),
+            external_id: None,
+        })
+    };
+    let role = |name: &str| format!("arn:aws:iam::123456789012:role/{name}");
+    let processes = ["deputy-broker", "deputy-controller", "deputy-limits"].map(role);
+    let suggested = ["deputy-provisioner", "deputy-boundary-writer"].map(role);
+    for (account, more) in [
+        (account(), suggested.to_vec()),
+        (full_account(), suggested.to_vec()),
+        (
+            Account {
+                provisioner: assume(elsewhere),
+                federation_user: Some(UserArn::parse(user).unwrap()),
+                ..account()
+            },
+            vec![elsewhere.to_owned(), suggested[1].clone(), user.to_owned()],
+        ),
+    ] {
+        let boundary = compile(&cluster(), &account, &everything).unwrap().document;
+        for own in processes.iter().chain(&more) {
+            for action in [
+                "iam:AttachUserPolicy",
+                "iam:CreateAccessKey",
+                "iam:PassRole",
+                "iam:PutRolePolicy",
+                "iam:PutUserPolicy",
+                "iam:UpdateAssumeRolePolicy",
+                "sts:AssumeRole",
+            ] {
+                let layers = Layers {
+                    identity: &[&everything.ceiling],
+                    boundary: Some(&boundary),
+                    session: None,
+                };
+                let request = Request {
+                    action: action.to_owned(),
+                    resource: own.clone(),
+                    principal: None,
+                    context: Context::new(),
+                };
+                assert!(!evaluate(&layers, &request).is_allowed(), "{action} on {own}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_boundary_that_aws_would_not_take_is_refused_with_numbers() {
     let resources: Vec<_> = (0..190)
         .map(|i| format!("arn:aws:s3:::bucket-{i:04}/objects/*"))
