@@ -127,3 +127,19 @@ impl ProvideCredentials for AssumedIdentity {
 
 /// Credentials are renewed when they have less time left than this.
 pub(crate) const REFRESH_BEFORE_EXPIRY: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{clients::AmbientOptions, proxy};
+
+    /// The identity of the node is anybody's who can run a pod there.
+    #[test]
+    fn instance_metadata_are_asked_only_by_who_is_told_to() {
+        let config = ProviderConfig::without_region().with_http_client(proxy::http_client(None));
+        let asks = |allowed: bool| format!("{:?}", ambient(&config, allowed)).contains("InstanceMetadata");
+        assert!(asks(true));
+        assert!(!asks(false));
+        assert!(!asks(AmbientOptions::default().allow_instance_metadata));
+    }
+}
