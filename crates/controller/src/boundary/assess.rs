@@ -81,6 +81,7 @@ pub fn assess(inputs: &BoundaryInputs, looks: &Looks) -> BoundaryPlan {
         key,
         limit,
         account,
+        requested,
         known,
     } = inputs;
     let compiled = boundary::in_account(cluster, account, limit);
@@ -90,7 +91,9 @@ pub fn assess(inputs: &BoundaryInputs, looks: &Looks) -> BoundaryPlan {
         Some(Ok(AccountBoundary::Generated(generated))) => {
             let desired =
                 DesiredBoundary::new(cluster, cluster_uid, account, limit, generated.document.clone());
-            let fingerprint = looks.key().fingerprint(&(&desired, &account.endpoints));
+            let fingerprint = looks
+                .key()
+                .fingerprint(&(&desired, &account.endpoints, requested));
             let plan = BoundaryPlan::Ensure(Box::new(EnsureBoundary {
                 fingerprint,
                 purpose: match known {
@@ -106,7 +109,7 @@ pub fn assess(inputs: &BoundaryInputs, looks: &Looks) -> BoundaryPlan {
             (fingerprint, plan)
         }
         Some(Ok(AccountBoundary::Referenced(referenced))) => {
-            let fingerprint = looks.key().fingerprint(&(limit, account));
+            let fingerprint = looks.key().fingerprint(&(limit, account, requested));
             let plan = BoundaryPlan::Prove(Box::new(ProveBoundary {
                 fingerprint,
                 purpose: match known {

@@ -19,6 +19,8 @@ pub struct BoundaryInputs {
     pub key: BoundaryKey,
     pub limit: Arc<Limit>,
     pub account: Arc<Account>,
+    /// What asks for a look at its policies ([`deputy_index::Meta::requested`]): with another one AWS is looked at whatever was seen before.
+    pub requested: u64,
     /// What the limit's status says that AWS has.
     pub known: Option<BoundaryInAccount>,
 }
@@ -51,6 +53,7 @@ pub(super) fn look_up(index: &Index, cluster_uid: ClusterUid, key: BoundaryKey) 
     Some(BoundaryInputs {
         cluster: index.cluster().clone(),
         cluster_uid,
+        requested: meta.requested,
         known: state.boundary(&key.account).cloned(),
         key,
         limit,

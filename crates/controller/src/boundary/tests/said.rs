@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deputy_api::{BoundaryStatus, conditions::ConditionReason};
+use deputy_api::{BoundaryStatus, RECONCILE_REQUESTED_AT, conditions::ConditionReason};
 use deputy_aws::{
     CallPurpose, ErrorClass, Policies,
     model::{Fault, InMemoryIam},
@@ -117,6 +117,38 @@ async fn a_boundary_that_is_to_be_another_one_has_the_turn_of_what_takes_away() 
         narrow
     });
     assert_eq!(purpose(Some(&made)), CallPurpose::Revoke);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_a_look_at_a_limit_has_its_policies_put_right_at_once() {
+    let (iam, looks, index) = (iam(), Looks::default(), fixtures::index());
+    let made = entry(&reconciled(&iam, &looks, &inputs(&index, None)).await, None);
+    looks.told(&key());
+    let arn = made.policy_arn.clone().unwrap().parse().unwrap();
+    let kind = deputy_policy::PolicyKind::Boundary;
+    let wider = deputy_policy::Document::parse(&fixtures::policy(&["s3:*"]).to_string(), kind);
+    iam.create_policy_version(&arn, &wider.unwrap()).await.unwrap();
+    let changes = index.subscribe();
+    let ask = |when: &str| {
+        let mut limit = fixtures::limit_object(&["s3:GetObject", "s3:PutObject"]);
+        let (_, meta, _) = index.limit(&key().limit).unwrap();
+        (limit.metadata.uid, limit.metadata.generation) =
+            (meta.uid.as_deref().map(str::to_owned), Some(meta.generation));
+        limit.metadata.annotations = Some([(RECONCILE_REQUESTED_AT.to_owned(), when.to_owned())].into());
+        index.apply(ResourceKind::Limits, limit);
+    };
+    let plan = || assess(&inputs(&index, Some(&made)), &looks);
+    assert!(matches!(plan(), BoundaryPlan::Rest(_)), "nobody asked");
+    ask("noon");
+    assert!(changes.take().unwrap().boundaries.contains(&key()));
+    let done = reconciled(&iam, &looks, &inputs(&index, Some(&made))).await;
+    assert!(done.drift.as_deref().unwrap().contains("version v2 had"));
+    // Asked the same once more: nothing to do.
+    looks.told(&key());
+    let written = entry(&done, Some(&made));
+    ask("noon");
+    let again = assess(&inputs(&index, Some(&written)), &looks);
+    assert!(matches!(again, BoundaryPlan::Rest(_)), "{again:?}");
 }
 
 #[tokio::test(start_paused = true)]
