@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{blast_radius::ACCEPT_SUSPENDING, object::ReviewedObject};
 use crate::{
     inject::{DELIVERY_ANNOTATION, INJECT_LABEL},
+    kind::DeputyKind,
     nearest::nearest,
     review::{ObjectWarning, Verdict, cut},
 };
@@ -20,6 +21,13 @@ const ANNOTATIONS: [&str; 5] = [
     RECONCILE_REQUESTED_AT,
     "deputy.dev/uninstall-former-accept-suspending",
     "deputy.dev/uninstall-former-accept-removing-orphans",
+];
+/// The kinds of what is in AWS, which is looked at when somebody asks for it.
+const LOOKED_AT: [DeputyKind; 4] = [
+    DeputyKind::Limit,
+    DeputyKind::ClusterRole,
+    DeputyKind::Role,
+    DeputyKind::Statement,
 ];
 /// What says something on pods, ServiceAccounts and namespaces, and nothing here.
 const OF_OTHERS: [&str; 2] = [INJECT_LABEL, DELIVERY_ANNOTATION];
@@ -35,7 +43,7 @@ pub(super) fn warn(reviewed: &ReviewedObject<'_>, verdict: Verdict) -> Verdict {
         let is_new = move |key: &&String| !before.is_some_and(|before| before.contains_key(*key));
         let now = keys(reviewed.object, field).into_iter().flat_map(Map::keys);
         now.filter(is_new)
-            .filter_map(move |key| Some((field, key, why(field, key)?)))
+            .filter_map(move |key| Some((field, key, why(reviewed.kind, field, key)?)))
     });
     told.take(SHOWN).fold(verdict, |verdict, (field, key, why)| {
         let message = format!("{} {}: {why}", field.trim_end_matches('s'), cut(key, KEY_CHARS));
@@ -49,11 +57,13 @@ fn keys<'v>(object: &'v Value, field: &str) -> Option<&'v Map<String, Value>> {
 }
 
 /// Why a key says nothing here.
-fn why(field: &str, key: &str) -> Option<String> {
+fn why(kind: DeputyKind, field: &str, key: &str) -> Option<String> {
     let name = key.strip_prefix(PREFIX)?;
     let is_annotation = ANNOTATIONS.contains(&key);
     if is_annotation && field == "annotations" {
-        return None;
+        let says_nothing = key == RECONCILE_REQUESTED_AT && !LOOKED_AT.contains(&kind);
+        let kinds = || LOOKED_AT.map(DeputyKind::name).join(", ");
+        return says_nothing.then(|| format!("it says something on what is in AWS alone: {}", kinds()));
     }
     if is_annotation {
         return Some("it is an annotation, and says nothing as a label".to_owned());

@@ -64,10 +64,22 @@ fn a_misspelled_key_is_told_with_the_one_that_was_meant() {
 }
 
 #[test]
+fn a_look_is_asked_for_at_what_is_in_aws_alone() {
+    const KEY: &str = "deputy.dev/reconcile-requested-at";
+    for object in objects() {
+        let warnings = create(&usual(), &with(object.clone(), "annotations", KEY)).allowed();
+        let told = warnings
+            .iter()
+            .any(|w| w.contains(KEY) && w.contains("DelegationLimit, ClusterAWSRole, AWSRole"));
+        let is_in_aws = ["AWSRole", "DelegationLimit"].contains(&object["kind"].as_str().unwrap());
+        assert_eq!(told, !is_in_aws, "{}: {warnings:?}", object["kind"]);
+    }
+}
+
+#[test]
 fn keys_that_are_known_or_of_others_or_there_already_are_not_told() {
     for object in objects() {
         for key in [
-            "deputy.dev/reconcile-requested-at",
             "deputy.dev/accept-removing-orphans",
             "deputy.dev/uninstall-former-accept-suspending",
             "example.com/deputy.dev",
